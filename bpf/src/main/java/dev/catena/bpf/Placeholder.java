@@ -1,0 +1,6 @@
+package dev.catena.bpf;
+
+/** Keeps the exported package non-empty; delete this file with the first real class. */
+final class Placeholder {
+    private Placeholder() {}
+}

@@ -1,0 +1,8 @@
+/** Chains of I/O steps, the memory they work on, and the backends that run them. */
+module dev.catena.io {
+    requires static transitive org.jspecify;
+    requires dev.catena.bpf;
+
+    exports dev.catena.io.chain;
+    exports dev.catena.io.memory;
+}
