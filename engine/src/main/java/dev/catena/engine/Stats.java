@@ -1,0 +1,90 @@
+package dev.catena.engine;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Figures about a store at a moment. Counters run since it was opened.
+ *
+ * @param backend what runs the store's I/O chains
+ * @param lastSequence the newest write's sequence number
+ * @param levels one entry for each level, from 0 down
+ * @param memory bytes held outside the Java heap
+ * @param log the log's counters
+ * @param compaction flushes of memtables and merges of tables
+ * @param stallNanos how long writers were held back because background work lagged, in nanoseconds, summed over threads
+ * @param stalls how many writes were held back
+ * @param snapshots iterators open
+ * @param chains counters of the I/O chains, by name; shared by all stores of the process that use the backend
+ */
+public record Stats(
+        String backend,
+        long lastSequence,
+        List<Level> levels,
+        Memory memory,
+        Log log,
+        Compaction compaction,
+        long stallNanos,
+        long stalls,
+        int snapshots,
+        Map<String, Long> chains) {
+
+    /** Copies the collections. */
+    public Stats {
+        levels = List.copyOf(levels);
+        chains = Map.copyOf(chains);
+    }
+
+    /**
+     * A level of tables.
+     *
+     * @param level 0 for tables just flushed, whose key ranges may overlap
+     * @param tables how many files
+     * @param bytes their size
+     */
+    public record Level(int level, int tables, long bytes) {}
+
+    /**
+     * Memory outside the Java heap.
+     *
+     * @param memtableBytes the memtable that takes writes
+     * @param immutableMemtables memtables waiting to be flushed
+     * @param immutableBytes their size
+     * @param cacheBytes blocks in the cache
+     * @param cacheHits block look-ups served from the cache
+     * @param cacheMisses block look-ups that read from a file
+     */
+    public record Memory(
+            long memtableBytes,
+            int immutableMemtables,
+            long immutableBytes,
+            long cacheBytes,
+            long cacheHits,
+            long cacheMisses) {}
+
+    /**
+     * The log.
+     *
+     * @param records records written
+     * @param bytes their bytes
+     * @param durableFlushes durable device writes
+     * @param bufferedFlushes writes handed to the operating system without waiting for the device
+     * @param flushedBytes bytes written to the file, padding and rewritten tails included
+     * @param files log files that hold data not yet in tables
+     */
+    public record Log(
+            long records, long bytes, long durableFlushes, long bufferedFlushes, long flushedBytes, int files) {}
+
+    /**
+     * Background work.
+     *
+     * @param flushes memtables written as tables
+     * @param flushedBytes bytes of those tables
+     * @param compactions merges done
+     * @param moves tables moved a level down as they were
+     * @param readBytes bytes of tables merged
+     * @param writtenBytes bytes of tables that merges wrote
+     */
+    public record Compaction(
+            long flushes, long flushedBytes, long compactions, long moves, long readBytes, long writtenBytes) {}
+}
