@@ -1,0 +1,78 @@
+package dev.catena.engine.entry;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A position in sorted entries. New iterators stand nowhere ({@link #isValid()} is false) until a seek.
+ *
+ * <p>Keys and values are off-heap ranges, given by address; they are valid until the next move or close. The segment forms give the
+ * same range as an offset in {@link Memory#ALL}. Accessors may be called only while {@link #isValid()}.
+ *
+ * <p>Damaged files show as {@link dev.catena.engine.CorruptionException} from any move; the iterator is then not valid.
+ *
+ * <p>Not thread safe.
+ */
+public interface InternalIterator extends AutoCloseable {
+    /** Moves to the first entry. */
+    void seekToFirst();
+
+    /**
+     * Moves to the first entry at or after (key, trailer).
+     *
+     * @param key address of the user key, not used after the call
+     * @param length its bytes
+     * @param trailer the trailer to seek to: {@link Keys#seekTrailer} for a snapshot, -1 for the key's newest version
+     */
+    void seek(long key, int length, long trailer);
+
+    /** As {@link #seek(long, int, long)} with the key in an off-heap segment. */
+    default void seek(MemorySegment key, long offset, int length, long trailer) {
+        seek(Memory.address(key, offset, length), length, trailer);
+        java.lang.ref.Reference.reachabilityFence(key);
+    }
+
+    /** Moves to the next entry; only while valid. */
+    void next();
+
+    /** Whether the iterator stands on an entry. */
+    boolean isValid();
+
+    /** Address of the user key. */
+    long keyAddress();
+
+    /** Bytes of the user key. */
+    int keyLength();
+
+    /** Sequence number and kind: see {@link Keys}. */
+    long trailer();
+
+    /** Address of the value; meaningless when {@link #valueLength()} is 0. */
+    long valueAddress();
+
+    /** Bytes of the value. */
+    int valueLength();
+
+    /** The segment that {@link #keyOffset()} counts in. */
+    default MemorySegment keySegment() {
+        return Memory.ALL;
+    }
+
+    /** Where the user key starts in {@link #keySegment()}. */
+    default long keyOffset() {
+        return keyAddress();
+    }
+
+    /** The segment that {@link #valueOffset()} counts in. */
+    default MemorySegment valueSegment() {
+        return Memory.ALL;
+    }
+
+    /** Where the value starts in {@link #valueSegment()}. */
+    default long valueOffset() {
+        return valueAddress();
+    }
+
+    /** Lets go of blocks and buffers. Closing twice does nothing. */
+    @Override
+    void close();
+}

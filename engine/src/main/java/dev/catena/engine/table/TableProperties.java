@@ -1,0 +1,25 @@
+package dev.catena.engine.table;
+
+/**
+ * What a finished table holds, as the manifest needs it.
+ *
+ * @param fileBytes the file's size
+ * @param fileChecksum sum of the XXH64 of the body's chunks, as the chain computed it
+ * @param entries versions in it
+ * @param deletions those of them that delete
+ * @param smallestSequence of all entries
+ * @param largestSequence of all entries
+ * @param rawBytes bytes of keys, trailers and values before compression
+ * @param smallestKey the first user key
+ * @param largestKey the last user key
+ */
+public record TableProperties(
+        long fileBytes,
+        long fileChecksum,
+        long entries,
+        long deletions,
+        long smallestSequence,
+        long largestSequence,
+        long rawBytes,
+        byte[] smallestKey,
+        byte[] largestKey) {}
