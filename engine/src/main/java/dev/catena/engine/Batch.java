@@ -94,8 +94,8 @@ public final class Batch {
                     "batch of " + needed + " bytes: at most " + Limits.BATCH_BYTES_MAX + " are allowed");
         }
         if (needed > bytes.length) {
-            bytes = Arrays.copyOf(
-                    bytes, (int) Math.min(Limits.BATCH_BYTES_MAX, Math.max(needed, (long) bytes.length * 2)));
+            bytes = Arrays.copyOf(bytes, (int)
+                    Math.min(Limits.BATCH_BYTES_MAX, Math.max(needed, (long) bytes.length * 2)));
             view = MemorySegment.ofArray(bytes);
         }
         size = (int) Operations.putHeader(view, size, kind, keyBytes, valueBytes);
