@@ -37,8 +37,7 @@ void read(Path report) throws Exception {
         String className = test.getAttribute("classname");
         String name = className.substring(className.lastIndexOf('.') + 1) + "." + test.getAttribute("name");
         if (test.getElementsByTagName("skipped").item(0) instanceof Element skip) {
-            String reason = skip.getAttribute("message");
-            skipped.add(name + ": " + (reason.isBlank() ? "no reason given" : reason.strip()));
+            skipped.add(name + ": " + reason(skip));
         } else if (test.getElementsByTagName("failure").getLength() > 0
                 || test.getElementsByTagName("error").getLength() > 0) {
             failed.add(name);
@@ -46,6 +45,15 @@ void read(Path report) throws Exception {
             passed++;
         }
     }
+}
+
+/** A disabled test's reason is an attribute, an assumption's the message of the exception whose stack trace is the text. */
+String reason(Element skip) {
+    String message = skip.getAttribute("message");
+    if (message.isBlank()) {
+        message = skip.getTextContent().replaceFirst("(?s)\\R\\s+at .*", "").replaceFirst("^[\\w.]+Exception: ", "");
+    }
+    return message.isBlank() ? "no reason given" : message.strip();
 }
 
 void print(String what, List<String> lines) {
