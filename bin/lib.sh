@@ -178,20 +178,20 @@ find_libbpf() {
 }
 
 # Fetches libbpf from a newer Debian suite into the user's cache, from the mirror that this machine's apt uses, with lists,
-# cache and sources of its own: the system's apt knows nothing of it.
+# cache and sources of its own: the system's apt knows nothing of it. Returns 2 where that cannot work, 1 where it did not.
 fetch_libbpf() {
   local mirror suite suites keyring work=$LIBBPF_CACHE/work
   local -a private
-  has apt-get && has dpkg-deb && [ -r /etc/os-release ] || return 1
-  [ "$(. /etc/os-release && echo "$ID")" = debian ] || return 1
+  has apt-get && has dpkg-deb && [ -r /etc/os-release ] || return 2
+  [ "$(. /etc/os-release && echo "$ID")" = debian ] || return 2
   case $(. /etc/os-release && echo "${VERSION_CODENAME:-}") in
   bookworm) suites="bookworm-backports trixie" ;;
-  bullseye | '') return 1 ;;
+  bullseye | '') return 2 ;;
   *) suites=$(. /etc/os-release && echo "$VERSION_CODENAME") ;;
   esac
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep -v security | grep '/debian/*$' |
     sort -u | head -n 1)
-  [ -n "$mirror" ] || return 1
+  [ -n "$mirror" ] || return 2
   keyring=/usr/share/keyrings/debian-archive-keyring.gpg
   mkdir -p "$work" || return 1
   (
@@ -234,11 +234,11 @@ need_libbpf() {
     fi
     # After a failure, not again for an hour: a machine without a network should not wait for it at every start.
     if [ -z "$(find "$failed" -mmin -60 2>/dev/null)" ]; then
-      if fetch_libbpf && find_libbpf; then
-        rm -f "$failed"
-      else
-        mkdir -p "$LIBBPF_CACHE" && touch "$failed"
-      fi
+      fetch_libbpf
+      case $? in
+      0) find_libbpf && rm -f "$failed" ;;
+      1) say "that failed: see $LIBBPF_CACHE/work/apt.log" && mkdir -p "$LIBBPF_CACHE" && touch "$failed" ;;
+      esac
     fi
   fi
   if [ -z "$libbpf" ]; then
@@ -265,8 +265,12 @@ maven() {
 build() {
   mkdir -p "$root/target"
   if ! maven "$@" >"$BUILD_LOG" 2>&1; then
-    grep -E '^\[ERROR\]|^  |no clang|error:' "$BUILD_LOG" | grep -v -E 'Help 1|re-run Maven|Re-run Maven|To see the full|^\[ERROR\] *$' |
-      head -n 60 >&2
+    if grep -q -E '^\[ERROR\]|error:' "$BUILD_LOG"; then
+      grep -E '^\[ERROR\]|^  |error:' "$BUILD_LOG" |
+        grep -v -E 'Help 1|e-run Maven|the full stack|the following articles|resume the build|mvn <args>|^\[ERROR\] *$' | head -n 60 >&2
+    else
+      tail -n 20 "$BUILD_LOG" >&2
+    fi
     say "the build failed: all of its output is in target/build.log"
     return 1
   fi
