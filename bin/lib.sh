@@ -223,7 +223,11 @@ fetch_libbpf() {
 
 # libbpf_loads PATH tells whether all that the library needs is on this machine.
 libbpf_loads() {
-  [ -e "$1" ] && ! LC_ALL=C ldd "$1" 2>&1 | grep -q 'not found'
+  local missing
+  [ -e "$1" ] || return 1
+  missing=$(LC_ALL=C ldd "$1" 2>&1 | grep 'not found') || return 0
+  say "it needs what is not on this machine: ${missing//$'\n'/,}"
+  return 1
 }
 
 need_libbpf() {
