@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The chain ABI, version 1: everything that user space (dev.catena.io.internal.ChainLayout) and the
+ * steering program share. A test compares the Java mirror with the compiled BTF, field by field.
+ *
+ * One arena (BPF_MAP_TYPE_ARENA, or plain memory for the backends without BPF) holds all of it. An
+ * "offset" below is a byte offset into the arena; 0 means none, the first page is never used. The
+ * arena is mapped 4 GiB aligned, so an offset is also the low half of the address and the whole of a
+ * BPF arena pointer.
+ *
+ *   page 0      never used
+ *   page 1      struct catena_header
+ *   then        catena_file[], catena_ring[], catena_chain[] (places in the header)
+ *   then        the heap: io_uring rings, step arrays, data buffers
+ *
+ * Who writes: each struct says it line by line. A steerer is whoever handles a ring's completions:
+ * the program while catena_ring.steering is 1, the Java interpreter otherwise. There is one at any
+ * time; the program runs under the ring's completion lock.
+ */
+#ifndef CATENA_CHAIN_H
+#define CATENA_CHAIN_H
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef int s32;
+typedef unsigned long long u64;
+
+#define CATENA_MAGIC 0x414e5443u /* "CTNA" */
+#define CATENA_ABI_VERSION 1
+#define CATENA_HEADER_OFFSET 4096u
+
+enum catena_limit {
+	CATENA_MAX_FILES = 16384,
+	CATENA_MAX_RINGS = 64,
+	CATENA_MAX_CHAINS = 1024,
+	CATENA_MAX_STEPS = 4096,    /* capacity of one step array, a power of two */
+	CATENA_MAX_FANOUT = 32,
+	CATENA_MAX_HASHED = 131072, /* bytes one step may hash: bounds the time under the ring's lock */
+};
+
+enum catena_opcode {
+	CATENA_NOP = 0,
+	CATENA_READ = 1,
+	CATENA_WRITE = 2,
+	CATENA_SYNC = 3, /* fdatasync */
+	CATENA_OPCODES = 4,
+};
+
+enum catena_on_short {
+	CATENA_SHORT_STOP = 0,     /* the chain ends with -ENODATA (read) or -ENOSPC (write of zero) or -EIO */
+	CATENA_SHORT_CONTINUE = 1, /* issue the rest; a read at end of file ends the chain with -ENODATA */
+	CATENA_SHORT_ACCEPT = 2,   /* as success, with what there is */
+	CATENA_SHORT_JUMP = 3,     /* go on at step `jump` */
+};
+
+enum catena_on_error {
+	CATENA_ERROR_STOP = 0,  /* the chain ends with the error */
+	CATENA_ERROR_RETRY = 1, /* issue again, up to `retries` times, then stop */
+	CATENA_ERROR_JUMP = 2,  /* go on at step `jump` */
+};
+
+/* What to do with a step's data once it is whole; several may be set. */
+enum catena_data {
+	CATENA_ACCUMULATE = 1,      /* chain.sum += XXH64(buffer, length, seed) */
+	CATENA_VERIFY = 2,          /* compare the hash with the u64 at `value`; the chain ends with -EBADMSG if they differ */
+	CATENA_STORE_HASH = 4,      /* store the hash at `value` */
+	CATENA_STORE_SUM = 8,       /* store chain.sum at `value` (after accumulating) */
+	CATENA_OFFSET_INDIRECT = 16, /* the file offset is the u64 at `offset_at`, read when the step is issued */
+	CATENA_BARRIER = 32,        /* issued only when nothing of the chain is in flight */
+};
+
+enum catena_step_state {
+	CATENA_STEP_IDLE = 0,
+	CATENA_STEP_ISSUED = 1,
+	CATENA_STEP_DONE = 2,
+	CATENA_STEP_FAILED = 3,
+};
+
+enum catena_chain_state {
+	CATENA_CHAIN_IDLE = 0,
+	CATENA_CHAIN_RUNNING = 1,
+	CATENA_CHAIN_FINISHED = 2,
+};
+
+/*
+ * user_data of every request:
+ *   63..48 CATENA_TAG | 47..44 kind | 43..38 ring | 37..28 chain | 27..8 step index (low 20 bits) | 7..0 attempt
+ */
+#define CATENA_TAG 0xCA7Eull
+enum catena_kind {
+	CATENA_KIND_STEP = 1,     /* a step's request */
+	CATENA_KIND_DOORBELL = 2, /* on a resident ring: look at the chain again (start, publish, seal) */
+	CATENA_KIND_MESSAGE = 3,  /* on a mailbox ring: the chain ended, or the awaited step is done */
+	CATENA_KIND_REGISTER = 4, /* first completion of a ring: binds ring number and kernel ring */
+	CATENA_KIND_RELEASE = 5,  /* on a resident ring: the program stops steering it, Java carries on */
+};
+
+struct catena_header {
+	u32 magic;
+	u32 abi_version;
+	u64 base;    /* address of arena offset 0 in this process */
+	u64 size;    /* bytes */
+	u32 files;   /* offset of catena_file[CATENA_MAX_FILES] */
+	u32 rings;   /* offset of catena_ring[CATENA_MAX_RINGS] */
+	u32 chains;  /* offset of catena_chain[CATENA_MAX_CHAINS] */
+	u32 reserved;
+};
+
+/* The file table: steps name slots, never descriptors. Written by user space. */
+struct catena_file {
+	s32 fd;
+	u32 in_use;
+};
+
+struct catena_ring {
+	/* written once by user space */
+	u32 sq_head;  /* offsets of the ring's words and arrays, all in the arena */
+	u32 sq_tail;
+	u32 cq_head;
+	u32 cq_tail;
+	u32 sqes;
+	u32 cqes;
+	u32 sq_mask;
+	u32 cq_mask;
+	u32 resident; /* 1: the kernel's SQ thread polls it and the program moves the CQ head; 0: user space enters and reaps */
+	u32 registered; /* set by the program when it has bound the ring */
+	u32 steering; /* 1: the program steers; 0: Java does */
+	u32 missed;   /* completions whose predecessor the program did not see */
+	u64 completions; /* seen by the program */
+	u64 issued;   /* requests issued by the program */
+	u64 nanos;    /* spent in the program */
+	u64 doorbells;
+	u64 messages;
+	u64 reserved[3];
+};
+
+struct catena_step {
+	/* the descriptor: written by user space before the step is published */
+	u8 opcode;
+	u8 on_short;
+	u8 on_error;
+	u8 retries;
+	u16 data;
+	u16 join;       /* arrivals needed before it is issued; 0: issued in order, within the chain's window */
+	u32 next;       /* first successor's index, meaningful if fanout > 0 */
+	u16 fanout;     /* successors next .. next+fanout-1 each receive an arrival */
+	u16 reserved0;
+	u32 jump;       /* index of the step that a jump issues */
+	u32 file;       /* slot */
+	u32 buffer;     /* offset */
+	u32 length;     /* bytes */
+	u64 offset;     /* in the file */
+	u32 rw_flags;   /* RWF_DSYNC, ... */
+	u32 value;      /* offset of the u64 for verify and store */
+	u32 offset_at;  /* offset of the u64 that holds the file offset (CATENA_OFFSET_INDIRECT) */
+	u32 reserved1;
+	u64 seed;       /* of the hash */
+	/* the state: written by the steerer (zeroed by user space before the step is published, but for `arrived` and `attempt`) */
+	u32 state;
+	u32 arrived;
+	u32 done;       /* bytes */
+	u32 attempt;    /* requests issued for this slot so far; its low 8 bits are in user_data */
+	u32 handled;    /* the attempt whose completion was handled last */
+	s32 result;     /* bytes, or -errno */
+	u32 retried;
+	u32 reserved2;
+	u64 hash;       /* the last one calculated */
+	u64 position;   /* file offset used */
+	u64 reserved3[2];
+};
+
+struct catena_chain {
+	/* written by user space */
+	u32 steps;      /* offset of catena_step[capacity] */
+	u32 capacity;   /* a power of two; step i lives at slot i & (capacity - 1) */
+	u32 published;  /* steps published so far; grows while the chain runs */
+	u32 sealed;     /* 1: no more steps will be published */
+	u32 window;     /* requests in flight at most for the steps issued in order */
+	u32 ring;       /* ring number */
+	s32 mailbox;    /* descriptor of the ring that gets the one completion; -1: none (the caller is entering) */
+	u32 awaited;    /* index + 1 of a step whose completion is worth a message; 0: none */
+	u64 budget;     /* requests it may issue */
+	u32 fence;      /* exchanged by the program where it needs a full barrier */
+	u32 reserved0;
+	u64 reserved1[2];
+	/* written by the steerer */
+	u32 state;
+	u32 in_flight;
+	u32 scanned;    /* published steps looked at so far */
+	u32 dry;        /* 1: nothing in flight, more steps may come: ring the doorbell after publishing */
+	s32 result;     /* 0, or -errno of the first failure */
+	u32 failed_step;
+	u64 sum;        /* of hashes */
+	u64 bytes;      /* read and written */
+	u32 completed;  /* steps done */
+	u32 completions; /* requests completed */
+	u32 short_ios;
+	u32 retries;
+	u32 issued_by_program;
+	u32 issued_by_user;
+};
+
+_Static_assert(sizeof(struct catena_header) == 40, "header");
+_Static_assert(sizeof(struct catena_file) == 8, "file");
+_Static_assert(sizeof(struct catena_ring) == 112, "ring");
+_Static_assert(sizeof(struct catena_step) == 128, "step");
+_Static_assert(sizeof(struct catena_chain) == 128, "chain");
+
+#endif

@@ -1,0 +1,265 @@
+package dev.catena.io.chain;
+
+import dev.catena.io.internal.Backend;
+import dev.catena.io.internal.Errno;
+import dev.catena.io.internal.Posix;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.EnumSet;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An open file that steps can name, and that can be read and written directly where no chain is worth it. Thread safe,
+ * but for {@link #close}, which the owner calls once, when no chain and no thread uses the file any more.
+ *
+ * <p>Every failure is a {@link ChainIoException} with path, offset and reason.
+ */
+public final class ChainFile implements AutoCloseable {
+    /** How a file is opened. */
+    public enum Mode {
+        /** An existing file, to read. */
+        READ,
+        /** An existing file, to read and write. */
+        READ_WRITE,
+        /** A new file, or an existing one emptied, to read and write. */
+        CREATE
+    }
+
+    /** How the kernel caches. */
+    public enum Access {
+        /** Through the page cache. */
+        BUFFERED,
+        /** Past the page cache: offsets, lengths and memory are multiples of 4096. Buffered where the file system cannot. */
+        DIRECT
+    }
+
+    private final Backend backend;
+    private final Path path;
+    private final int slot;
+    private final int descriptor;
+    private final @Nullable FileChannel channel;
+    private boolean closed;
+
+    private ChainFile(Backend backend, Path path, int descriptor, @Nullable FileChannel channel) {
+        this.backend = backend;
+        this.path = path;
+        this.descriptor = descriptor;
+        this.channel = channel;
+        this.slot = backend.memory().allocateFile(descriptor);
+        if (channel != null) {
+            backend.addChannel(slot, channel);
+        }
+    }
+
+    static ChainFile open(Backend backend, Path path, Mode mode, Access access) {
+        if (backend.isPortable()) {
+            try {
+                return new ChainFile(backend, path, -1, FileChannel.open(path, options(mode)));
+            } catch (NoSuchFileException e) {
+                throw new ChainIoException("open", path, -1, 2);
+            } catch (IOException e) {
+                throw failed("open", path, -1, e);
+            }
+        }
+        int flags =
+                switch (mode) {
+                    case READ -> Posix.O_RDONLY;
+                    case READ_WRITE -> Posix.O_RDWR;
+                    case CREATE -> Posix.O_RDWR | Posix.O_CREAT | Posix.O_TRUNC;
+                };
+        int descriptor = Posix.open(path, access == Access.DIRECT ? flags | Posix.O_DIRECT : flags);
+        if (descriptor == -Errno.EINVAL && access == Access.DIRECT) {
+            descriptor = Posix.open(path, flags);
+        }
+        check("open", path, -1, descriptor);
+        return new ChainFile(backend, path, descriptor, null);
+    }
+
+    private static Set<StandardOpenOption> options(Mode mode) {
+        return switch (mode) {
+            case READ -> EnumSet.of(StandardOpenOption.READ);
+            case READ_WRITE -> EnumSet.of(StandardOpenOption.READ, StandardOpenOption.WRITE);
+            case CREATE ->
+                EnumSet.of(
+                        StandardOpenOption.READ,
+                        StandardOpenOption.WRITE,
+                        StandardOpenOption.CREATE,
+                        StandardOpenOption.TRUNCATE_EXISTING);
+        };
+    }
+
+    int slot() {
+        return slot;
+    }
+
+    /** As given when opened. */
+    public Path path() {
+        return path;
+    }
+
+    /** Length in bytes. */
+    public long size() {
+        if (channel != null) {
+            try {
+                return channel.size();
+            } catch (IOException e) {
+                throw failed("size", path, -1, e);
+            }
+        }
+        return check("size", path, -1, Posix.length(descriptor));
+    }
+
+    /** Reads up to {@code length} bytes; fewer only at the end of the file. Returns how many. */
+    public long read(MemorySegment target, long offset, long length, long position) {
+        checkRange(target, offset, length);
+        long done = 0;
+        while (done < length) {
+            long result = channel != null
+                    ? transfer(channel, target, offset + done, length - done, position + done, false)
+                    : Posix.pread(descriptor, target.address() + offset + done, length - done, position + done);
+            if (result == -Errno.EINTR) {
+                continue;
+            }
+            check("read", path, position + done, result);
+            if (result == 0) {
+                break;
+            }
+            done += result;
+        }
+        return done;
+    }
+
+    /** Reads exactly {@code length} bytes; the end of the file before that is a {@link ChainIoException}. */
+    public void readFully(MemorySegment target, long offset, long length, long position) {
+        long done = read(target, offset, length, position);
+        if (done < length) {
+            throw new ChainIoException("read of " + length + " bytes", path, position + done, Errno.ENODATA);
+        }
+    }
+
+    /** Writes {@code length} bytes, all of them. */
+    public void write(MemorySegment source, long offset, long length, long position) {
+        checkRange(source, offset, length);
+        long done = 0;
+        while (done < length) {
+            long result = channel != null
+                    ? transfer(channel, source, offset + done, length - done, position + done, true)
+                    : Posix.pwrite(descriptor, source.address() + offset + done, length - done, position + done);
+            if (result == -Errno.EINTR) {
+                continue;
+            }
+            check("write", path, position + done, result == 0 ? -Errno.ENOSPC : result);
+            done += result;
+        }
+    }
+
+    private static void checkRange(MemorySegment segment, long offset, long length) {
+        if (!segment.isNative()) {
+            throw new IllegalArgumentException("not native memory: " + segment);
+        }
+        java.util.Objects.checkFromIndexSize(offset, length, segment.byteSize());
+    }
+
+    private static long transfer(
+            FileChannel channel, MemorySegment memory, long offset, long length, long position, boolean write) {
+        var bytes = memory.asSlice(offset, Math.min(length, 1 << 30)).asByteBuffer();
+        try {
+            return write ? channel.write(bytes, position) : Math.max(0, channel.read(bytes, position));
+        } catch (IOException e) {
+            return -Backend.errno(e);
+        }
+    }
+
+    /** Reserves blocks for the first {@code bytes} bytes and makes the file at least that long, where the file system can. */
+    public void preallocate(long bytes) {
+        if (channel == null) {
+            int result = Posix.preallocate(descriptor, bytes);
+            if (result != -95) { // EOPNOTSUPP: not that kind of file system
+                check("fallocate", path, bytes, result);
+            }
+        }
+    }
+
+    /** Makes the file {@code bytes} long. */
+    public void truncate(long bytes) {
+        if (channel != null) {
+            try {
+                channel.truncate(bytes);
+                return;
+            } catch (IOException e) {
+                throw failed("truncate", path, bytes, e);
+            }
+        }
+        check("truncate", path, bytes, Posix.truncate(descriptor, bytes));
+    }
+
+    /** Makes data and size durable. A failure is final: what was written since the last success may be lost. */
+    public void sync() {
+        if (channel != null) {
+            try {
+                channel.force(false);
+                return;
+            } catch (IOException e) {
+                throw failed("fdatasync", path, -1, e);
+            }
+        }
+        check("fdatasync", path, -1, Posix.dataSync(descriptor));
+    }
+
+    /** Tells the kernel that reads are at random places: no read-ahead. */
+    public void adviseRandom() {
+        if (channel == null) {
+            Posix.adviseRandom(descriptor);
+        }
+    }
+
+    @Override
+    public void close() {
+        if (closed) {
+            throw new AssertionError("closed twice: " + path);
+        }
+        closed = true;
+        backend.removeChannel(slot);
+        backend.memory().freeFile(slot);
+        if (channel != null) {
+            try {
+                channel.close();
+            } catch (IOException e) {
+                throw failed("close", path, -1, e);
+            }
+        } else {
+            Posix.close(descriptor);
+        }
+    }
+
+    /** Makes a durable record of a directory's entries: of files created, renamed or removed in it. */
+    public static void syncDirectory(Path directory) {
+        if (!Files.isDirectory(directory)) {
+            throw new ChainIoException("fsync", directory, -1, 20);
+        }
+        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+            channel.force(true);
+        } catch (IOException e) {
+            throw failed("fsync", directory, -1, e);
+        }
+    }
+
+    private static ChainIoException failed(String operation, Path path, long offset, IOException e) {
+        ChainIoException failure = new ChainIoException(operation, path, offset, Backend.errno(e));
+        failure.initCause(e);
+        return failure;
+    }
+
+    private static long check(String operation, Path path, long offset, long result) {
+        if (result < 0) {
+            throw new ChainIoException(operation, path, offset, (int) -result);
+        }
+        return result;
+    }
+}

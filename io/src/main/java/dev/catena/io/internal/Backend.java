@@ -1,0 +1,182 @@
+package dev.catena.io.internal;
+
+import dev.catena.bpf.BpfException;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One way to run chains: its memory, its files, its drivers. The names, best first:
+ *
+ * <ul>
+ *   <li>{@code kernel-loop}: a place kept for struct_ops {@code io_uring_bpf_ops}; not in this version.
+ *   <li>{@code kernel-hook}: a program at the tracepoint {@code io_uring_complete} steers.
+ *   <li>{@code user}: io_uring, steered by the Java interpreter.
+ *   <li>{@code portable}: {@link FileChannel}, steered by the Java interpreter.
+ * </ul>
+ *
+ * <p>Thread safe.
+ */
+public final class Backend implements AutoCloseable {
+    public static final String KERNEL_LOOP = "kernel-loop";
+    public static final String KERNEL_HOOK = "kernel-hook";
+    public static final String USER = "user";
+    public static final String PORTABLE = "portable";
+    public static final List<String> NAMES = List.of(KERNEL_LOOP, KERNEL_HOOK, USER, PORTABLE);
+
+    private final String name;
+    private final SharedMemory memory;
+    private final @Nullable Steering steering;
+    private final @Nullable PortableFiles portableFiles;
+    private @Nullable ResidentRing residentRing;
+
+    private Backend(
+            String name, SharedMemory memory, @Nullable Steering steering, @Nullable PortableFiles portableFiles) {
+        this.name = name;
+        this.memory = memory;
+        this.steering = steering;
+        this.portableFiles = portableFiles;
+    }
+
+    /**
+     * Opens a backend by name and sees that it works.
+     *
+     * @throws UnsupportedOperationException if it does not work here; the message says why and what would help
+     */
+    public static Backend open(String name) {
+        Backend backend =
+                switch (name) {
+                    case KERNEL_LOOP ->
+                        throw new UnsupportedOperationException("not in this version: needs Linux 7.1 or newer with"
+                                + " CONFIG_IO_URING_BPF_OPS, here is " + System.getProperty("os.version"));
+                    case KERNEL_HOOK -> openHook();
+                    case USER -> {
+                        requireLinux();
+                        yield new Backend(name, SharedMemory.plain(), null, null);
+                    }
+                    case PORTABLE -> new Backend(name, SharedMemory.plain(), null, new PortableFiles());
+                    default ->
+                        throw new IllegalArgumentException("no backend named '" + name + "'; there are " + NAMES);
+                };
+        try {
+            if (!name.equals(PORTABLE)) {
+                backend.driver(false).close();
+            }
+            if (name.equals(KERNEL_HOOK)) {
+                backend.driver(true).close();
+            }
+            return backend;
+        } catch (RingException e) {
+            backend.close();
+            throw new UnsupportedOperationException(
+                    e.getMessage() + ": io_uring is missing, too old (6.6 or newer is needed) or not allowed here", e);
+        } catch (RuntimeException e) {
+            backend.close();
+            throw e;
+        }
+    }
+
+    private static Backend openHook() {
+        requireLinux();
+        try {
+            Steering steering = new Steering();
+            return new Backend(KERNEL_HOOK, steering.memory(), steering, null);
+        } catch (BpfException e) {
+            String help = e.errno() == 1 || e.errno() == 13
+                    ? " (needs root, or CAP_BPF and CAP_PERFMON)"
+                    : " (needs Linux 6.9 or newer with BTF)";
+            throw new UnsupportedOperationException(e.getMessage() + help, e);
+        }
+    }
+
+    private static void requireLinux() {
+        if (!System.getProperty("os.name").equals("Linux")) {
+            throw new UnsupportedOperationException("io_uring is Linux's; this is " + System.getProperty("os.name"));
+        }
+    }
+
+    public String name() {
+        return name;
+    }
+
+    public SharedMemory memory() {
+        return memory;
+    }
+
+    /** Whether files are {@link FileChannel}s, to be told to {@link #addChannel}. */
+    public boolean isPortable() {
+        return portableFiles != null;
+    }
+
+    public void addChannel(int slot, FileChannel channel) {
+        if (portableFiles != null) {
+            portableFiles.add(slot, channel);
+        }
+    }
+
+    public void removeChannel(int slot) {
+        if (portableFiles != null) {
+            portableFiles.remove(slot);
+        }
+    }
+
+    /** A new driver; with {@code resident}, for chains that run while the caller does something else, where that is possible. */
+    public Driver driver(boolean resident) {
+        if (portableFiles != null) {
+            return new PortableDriver(memory, portableFiles);
+        }
+        if (resident && steering != null) {
+            return new ResidentDriver(memory, residentRing(steering));
+        }
+        return new RingDriver(memory, steering);
+    }
+
+    private synchronized ResidentRing residentRing(Steering steering) {
+        if (residentRing == null) {
+            residentRing = new ResidentRing(steering);
+        }
+        return residentRing;
+    }
+
+    /** The error number that stands for a failure of a {@link FileChannel}. */
+    public static int errno(IOException e) {
+        return PortableFiles.errno(e);
+    }
+
+    /** Takes the steering program away, for tests of the hand-over. */
+    public void detachProgram() {
+        if (steering != null) {
+            steering.detach();
+        }
+    }
+
+    /** Totals over the rings now open, read from the shared memory. */
+    public Map<String, Long> counters() {
+        String[] names = {"program.completions", "program.issued", "program.nanos", "program.doorbells", "program.messages"};
+        Map<String, Long> counters = new LinkedHashMap<>();
+        for (int i = 0; i < names.length; i++) {
+            long sum = 0;
+            for (int ring = 0; ring < ChainLayout.MAX_RINGS; ring++) {
+                sum += memory.getLong(memory.ring(ring) + ChainLayout.Ring.COMPLETIONS + 8L * i);
+            }
+            counters.put(names[i], sum);
+        }
+        return counters;
+    }
+
+    @Override
+    public synchronized void close() {
+        if (residentRing != null) {
+            residentRing.close();
+            residentRing = null;
+        }
+        if (steering != null) {
+            steering.close();
+        } else {
+            memory.close();
+        }
+    }
+}

@@ -1,0 +1,199 @@
+package dev.catena.io.internal;
+
+/**
+ * The chain ABI, version 1, as offsets in bytes: the mirror of {@code catena_chain.h}, where each field is described
+ * and where it says who writes what. {@code ChainLayoutTest} compares the two through the compiled program's BTF.
+ * Names are those of the header, in capitals.
+ */
+public final class ChainLayout {
+    public static final int MAGIC = 0x414e5443;
+    public static final int ABI_VERSION = 1;
+    public static final int HEADER_OFFSET = 4096;
+
+    public static final int MAX_FILES = 16384;
+    public static final int MAX_RINGS = 64;
+    public static final int MAX_CHAINS = 1024;
+    public static final int MAX_STEPS = 4096;
+    public static final int MAX_FANOUT = 32;
+    public static final int MAX_HASHED = 131072;
+
+    public static final int NOP = 0;
+    public static final int READ = 1;
+    public static final int WRITE = 2;
+    public static final int SYNC = 3;
+
+    public static final int SHORT_STOP = 0;
+    public static final int SHORT_CONTINUE = 1;
+    public static final int SHORT_ACCEPT = 2;
+    public static final int SHORT_JUMP = 3;
+
+    public static final int ERROR_STOP = 0;
+    public static final int ERROR_RETRY = 1;
+    public static final int ERROR_JUMP = 2;
+
+    public static final int ACCUMULATE = 1;
+    public static final int VERIFY = 2;
+    public static final int STORE_HASH = 4;
+    public static final int STORE_SUM = 8;
+    public static final int OFFSET_INDIRECT = 16;
+    public static final int BARRIER = 32;
+
+    public static final int STEP_IDLE = 0;
+    public static final int STEP_ISSUED = 1;
+    public static final int STEP_DONE = 2;
+    public static final int STEP_FAILED = 3;
+
+    public static final int CHAIN_IDLE = 0;
+    public static final int CHAIN_RUNNING = 1;
+    public static final int CHAIN_FINISHED = 2;
+
+    public static final long TAG = 0xCA7EL;
+    public static final int KIND_STEP = 1;
+    public static final int KIND_DOORBELL = 2;
+    public static final int KIND_MESSAGE = 3;
+    public static final int KIND_REGISTER = 4;
+    public static final int KIND_RELEASE = 5;
+
+    private ChainLayout() {}
+
+    /** {@code struct catena_header}. */
+    public static final class Header {
+        public static final int BYTES = 40;
+        public static final int MAGIC = 0;
+        public static final int ABI_VERSION = 4;
+        public static final int BASE = 8;
+        public static final int SIZE = 16;
+        public static final int FILES = 24;
+        public static final int RINGS = 28;
+        public static final int CHAINS = 32;
+
+        private Header() {}
+    }
+
+    /** {@code struct catena_file}. */
+    public static final class File {
+        public static final int BYTES = 8;
+        public static final int FD = 0;
+        public static final int IN_USE = 4;
+
+        private File() {}
+    }
+
+    /** {@code struct catena_ring}. */
+    public static final class Ring {
+        public static final int BYTES = 112;
+        public static final int SQ_HEAD = 0;
+        public static final int SQ_TAIL = 4;
+        public static final int CQ_HEAD = 8;
+        public static final int CQ_TAIL = 12;
+        public static final int SQES = 16;
+        public static final int CQES = 20;
+        public static final int SQ_MASK = 24;
+        public static final int CQ_MASK = 28;
+        public static final int RESIDENT = 32;
+        public static final int REGISTERED = 36;
+        public static final int STEERING = 40;
+        public static final int MISSED = 44;
+        public static final int COMPLETIONS = 48;
+        public static final int ISSUED = 56;
+        public static final int NANOS = 64;
+        public static final int DOORBELLS = 72;
+        public static final int MESSAGES = 80;
+
+        private Ring() {}
+    }
+
+    /** {@code struct catena_step}. */
+    public static final class Step {
+        public static final int BYTES = 128;
+        public static final int OPCODE = 0;
+        public static final int ON_SHORT = 1;
+        public static final int ON_ERROR = 2;
+        public static final int RETRIES = 3;
+        public static final int DATA = 4;
+        public static final int JOIN = 6;
+        public static final int NEXT = 8;
+        public static final int FANOUT = 12;
+        public static final int JUMP = 16;
+        public static final int FILE = 20;
+        public static final int BUFFER = 24;
+        public static final int LENGTH = 28;
+        public static final int OFFSET = 32;
+        public static final int RW_FLAGS = 40;
+        public static final int VALUE = 44;
+        public static final int OFFSET_AT = 48;
+        public static final int SEED = 56;
+        public static final int STATE = 64;
+        public static final int ARRIVED = 68;
+        public static final int DONE = 72;
+        public static final int ATTEMPT = 76;
+        public static final int HANDLED = 80;
+        public static final int RESULT = 84;
+        public static final int RETRIED = 88;
+        public static final int HASH = 96;
+        public static final int POSITION = 104;
+
+        private Step() {}
+    }
+
+    /** {@code struct catena_chain}. */
+    public static final class Chain {
+        public static final int BYTES = 128;
+        public static final int STEPS = 0;
+        public static final int CAPACITY = 4;
+        public static final int PUBLISHED = 8;
+        public static final int SEALED = 12;
+        public static final int WINDOW = 16;
+        public static final int RING = 20;
+        public static final int MAILBOX = 24;
+        public static final int AWAITED = 28;
+        public static final int BUDGET = 32;
+        public static final int FENCE = 40;
+        public static final int STATE = 64;
+        public static final int IN_FLIGHT = 68;
+        public static final int SCANNED = 72;
+        public static final int DRY = 76;
+        public static final int RESULT = 80;
+        public static final int FAILED_STEP = 84;
+        public static final int SUM = 88;
+        public static final int BYTES_MOVED = 96;
+        public static final int COMPLETED = 104;
+        public static final int COMPLETIONS = 108;
+        public static final int SHORT_IOS = 112;
+        public static final int RETRIES = 116;
+        public static final int ISSUED_BY_PROGRAM = 120;
+        public static final int ISSUED_BY_USER = 124;
+
+        private Chain() {}
+    }
+
+    /** user_data of a request, see the header. */
+    public static long userData(int kind, int ring, int chain, int index, int attempt) {
+        return TAG << 48
+                | (long) kind << 44
+                | (long) ring << 38
+                | (long) chain << 28
+                | (index & 0xfffffL) << 8
+                | (attempt & 0xffL);
+    }
+
+    public static boolean isTagged(long userData) {
+        return userData >>> 48 == TAG;
+    }
+
+    public static int kind(long userData) {
+        return (int) (userData >>> 44) & 0xf;
+    }
+
+    public static int chain(long userData) {
+        return (int) (userData >>> 28) & 0x3ff;
+    }
+
+    public static int index(long userData) {
+        return (int) (userData >>> 8) & 0xfffff;
+    }
+
+    public static int attempt(long userData) {
+        return (int) userData & 0xff;
+    }
+}

@@ -1,0 +1,107 @@
+package dev.catena.io.internal;
+
+import static dev.catena.io.internal.ChainLayout.*;
+
+import dev.catena.io.internal.ChainLayout.Chain;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.util.ArrayDeque;
+
+/**
+ * A lane of the {@code portable} backend: the interpreter over {@link FileChannel}, for any JVM. A request is carried
+ * out when it is issued, in the caller's thread, and its completion is queued, so that interpretation never nests.
+ */
+final class PortableDriver implements Driver, Interpreter.Requests {
+    private static final int RWF_DSYNC = 2;
+
+    private record Completion(long userData, int result) {}
+
+    private final SharedMemory memory;
+    private final PortableFiles files;
+    private final Interpreter interpreter;
+    private final ArrayDeque<Completion> completions = new ArrayDeque<>();
+
+    PortableDriver(SharedMemory memory, PortableFiles files) {
+        this.memory = memory;
+        this.files = files;
+        this.interpreter = new Interpreter(memory, this);
+    }
+
+    @Override
+    public int ring() {
+        return 0;
+    }
+
+    @Override
+    public int mailbox() {
+        return -1;
+    }
+
+    @Override
+    public void start(int chain) {
+        memory.setIntRelease(memory.chain(chain) + Chain.STATE, CHAIN_RUNNING);
+        publish(chain);
+    }
+
+    @Override
+    public void publish(int chain) {
+        memory.setInt(memory.chain(chain) + Chain.DRY, 0);
+        interpreter.advance(chain);
+        for (Completion next = completions.poll(); next != null; next = completions.poll()) {
+            interpreter.completed(next.userData, next.result);
+        }
+    }
+
+    @Override
+    public void await(int chain) {
+        if (memory.getInt(memory.chain(chain) + Chain.STATE) != CHAIN_FINISHED) {
+            throw new IllegalStateException("waiting for a chain that is not sealed");
+        }
+    }
+
+    @Override
+    public void awaitStep(int chain, int index) {
+        // Done when it was published.
+    }
+
+    @Override
+    public boolean hasRoom() {
+        return true;
+    }
+
+    @Override
+    public void issue(int opcode, int slot, long buffer, int length, long position, int rwFlags, long userData) {
+        completions.add(new Completion(userData, carryOut(opcode, slot, buffer, length, position, rwFlags)));
+    }
+
+    private int carryOut(int opcode, int slot, long buffer, int length, long position, int rwFlags) {
+        if (opcode == NOP) {
+            return 0;
+        }
+        try {
+            FileChannel channel = files.channel(slot);
+            if (opcode == SYNC) {
+                channel.force(false);
+                return 0;
+            }
+            ByteBuffer bytes = memory.segment().asSlice(buffer, length).asByteBuffer();
+            if (opcode == READ) {
+                return Math.max(0, channel.read(bytes, position));
+            }
+            int written = channel.write(bytes, position);
+            if ((rwFlags & RWF_DSYNC) != 0) {
+                channel.force(false);
+            }
+            return written;
+        } catch (IOException | UncheckedIOException e) {
+            return -PortableFiles.errno(e);
+        }
+    }
+
+    @Override
+    public void close() {
+        // Nothing is held.
+    }
+}

@@ -1,0 +1,144 @@
+package dev.catena.io.internal;
+
+import static dev.catena.io.internal.ChainLayout.*;
+
+import dev.catena.io.internal.ChainLayout.Chain;
+import dev.catena.io.internal.ChainLayout.Step;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * A lane of the resident placement: chains run on the {@link ResidentRing}, steered in the kernel from first to last;
+ * this lane's mailbox, a plain ring of its own, gets one completion when a chain has finished, and one for a step that
+ * is waited for.
+ *
+ * <p>Waiting has a limit. When it passes and completions lie in the resident ring that nobody handled, the program no
+ * longer steers (detached, or an event was missed), and the ring is taken over.
+ */
+final class ResidentDriver implements Driver {
+    private static final int ENTRIES = 8;
+    private static final long WATCHDOG_MILLIS = 250;
+    private static final long POLL_NANOS = 100_000;
+
+    private final SharedMemory memory;
+    private final ResidentRing resident;
+    private final Ring mailbox;
+    private int finishMessages;
+    private long handOvers;
+
+    ResidentDriver(SharedMemory memory, ResidentRing resident) {
+        this.memory = memory;
+        this.resident = resident;
+        this.mailbox = new Ring(memory, ENTRIES, 64, 0, 0, "rings");
+    }
+
+    @Override
+    public int ring() {
+        return resident.number();
+    }
+
+    @Override
+    public int mailbox() {
+        return mailbox.descriptor();
+    }
+
+    long handOvers() {
+        return handOvers;
+    }
+
+    @Override
+    public void start(int chain) {
+        memory.setIntVolatile(memory.chain(chain) + Chain.STATE, CHAIN_RUNNING);
+        doorbell(chain);
+    }
+
+    @Override
+    public void publish(int chain) {
+        // Steps in flight: whoever handles the next completion sees what was published.
+        if (memory.getIntVolatile(memory.chain(chain) + Chain.DRY) != 0) {
+            doorbell(chain);
+        }
+    }
+
+    private void doorbell(int chain) {
+        if (resident.isTakenOver()) {
+            resident.advance(chain);
+            return;
+        }
+        mailbox.message(resident.descriptor(), userData(KIND_DOORBELL, resident.number(), chain, 0, 0));
+        int result = mailbox.enter(1, 0);
+        if (result < 0 && result != -Errno.EINTR) {
+            throw new RingException("io_uring_enter", -result);
+        }
+        resident.wake();
+    }
+
+    @Override
+    public void await(int chain) {
+        while (!isFinished(chain) || (finishMessages == 0 && !resident.isTakenOver())) {
+            if (waitForMessage() && isFinished(chain)) {
+                break; // finished long ago and no message came: there was no room for it
+            }
+        }
+        finishMessages = 0;
+    }
+
+    @Override
+    public void awaitStep(int chain, int index) {
+        long at = memory.chain(chain);
+        long state = memory.step(at, index) + Step.STATE;
+        if (memory.getIntAcquire(state) >= STEP_DONE) {
+            return;
+        }
+        memory.setIntVolatile(at + Chain.AWAITED, index + 1);
+        while (memory.getIntVolatile(state) < STEP_DONE && !isFinished(chain)) {
+            waitForMessage();
+        }
+        memory.setInt(at + Chain.AWAITED, 0);
+    }
+
+    private boolean isFinished(int chain) {
+        return memory.getIntAcquire(memory.chain(chain) + Chain.STATE) == CHAIN_FINISHED;
+    }
+
+    /** Waits for a message, or until it is time to look; true if none came in that time. */
+    private boolean waitForMessage() {
+        if (resident.isTakenOver()) {
+            resident.reap();
+            LockSupport.parkNanos(POLL_NANOS);
+            takeMessages();
+            return false;
+        }
+        int result = mailbox.hasCompletion() ? 0 : mailbox.await(0, WATCHDOG_MILLIS);
+        boolean late = result == -Errno.ETIME;
+        if (result < 0 && !late && result != -Errno.EINTR && result != -Errno.EAGAIN) {
+            throw new RingException("io_uring_enter", -result);
+        }
+        takeMessages();
+        if (late && resident.hasUnhandled()) {
+            LockSupport.parkNanos(10 * POLL_NANOS); // not just about to be handled?
+            if (resident.hasUnhandled()) {
+                handOvers++;
+                resident.takeOver(mailbox);
+            }
+        }
+        return late;
+    }
+
+    private void takeMessages() {
+        while (mailbox.hasCompletion()) {
+            long data = mailbox.completionData();
+            int result = mailbox.completionResult();
+            mailbox.takeCompletion();
+            if (kind(data) == KIND_MESSAGE) {
+                finishMessages += index(data) == 0 ? 1 : 0;
+            } else if (result < 0) {
+                throw new RingException("message to the resident ring", -result);
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        mailbox.close();
+    }
+}

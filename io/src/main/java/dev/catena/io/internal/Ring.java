@@ -1,0 +1,209 @@
+package dev.catena.io.internal;
+
+import dev.catena.io.internal.ChainLayout.File;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * One io_uring whose queues live in the shared memory (IORING_SETUP_NO_MMAP), so that this process, the kernel and the
+ * steering program see the same words.
+ *
+ * <pre>
+ *   queues: struct io_rings (head, tail, ... of both queues), then cqes[cq_entries] of 16 bytes {u64 user_data; s32 res; u32 flags}
+ *   sqes:   struct io_uring_sqe[sq_entries] of 64 bytes {u8 opcode; u8 flags; u16; s32 fd; u64 off; u64 addr; u32 len; u32 op_flags; u64 user_data; ...}
+ * </pre>
+ *
+ * The order of SQEs is that of the array (IORING_SETUP_NO_SQARRAY). Not thread safe, but for {@link #enter}.
+ */
+final class Ring implements AutoCloseable {
+    static final int SETUP_SQPOLL = 1 << 1;
+    static final int SETUP_COOP_TASKRUN = 1 << 8;
+    private static final int SETUP_CQSIZE = 1 << 3;
+    private static final int SETUP_SUBMIT_ALL = 1 << 7;
+    private static final int SETUP_NO_MMAP = 1 << 14;
+    private static final int SETUP_NO_SQARRAY = 1 << 16;
+
+    private static final int ENTER_GETEVENTS = 1;
+    private static final int ENTER_SQ_WAKEUP = 1 << 1;
+    private static final int ENTER_EXT_ARG = 1 << 3;
+    private static final int SQ_NEED_WAKEUP = 1;
+
+    private static final int OP_NOP = 0;
+    private static final int OP_FSYNC = 3;
+    private static final int OP_READ = 22;
+    private static final int OP_WRITE = 23;
+    private static final int OP_MSG_RING = 40;
+    private static final int FSYNC_DATASYNC = 1;
+    private static final int CQE_SKIP_SUCCESS = 1 << 6;
+    private static final int SQE_BYTES = 64;
+    private static final int CQE_BYTES = 16;
+
+    private final SharedMemory memory;
+    private final long queues;
+    private final long sqes;
+    private final int descriptor;
+    private final long sqHead;
+    private final long sqTail;
+    private final long sqFlags;
+    private final long cqHead;
+    private final long cqTail;
+    private final long cqes;
+    private final int sqEntries;
+    private final int cqMask;
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment wait;
+    private boolean closed;
+
+    /**
+     * @param entries of the submission queue, a power of two; the completion queue has {@code completions}
+     * @param idleMillis of the submission thread, with SETUP_SQPOLL
+     * @throws RingException if the kernel refuses
+     */
+    Ring(SharedMemory memory, int entries, int completions, int flags, int idleMillis, String owner) {
+        this.memory = memory;
+        queues = memory.allocate(1024 + (long) completions * CQE_BYTES, owner);
+        sqes = memory.allocate((long) entries * SQE_BYTES, owner);
+        MemorySegment params = arena.allocate(120, 8);
+        params.set(ValueLayout.JAVA_INT, 4, completions);
+        params.set(
+                ValueLayout.JAVA_INT,
+                8,
+                flags | SETUP_CQSIZE | SETUP_SUBMIT_ALL | SETUP_NO_MMAP | SETUP_NO_SQARRAY);
+        params.set(ValueLayout.JAVA_INT, 16, idleMillis);
+        params.set(ValueLayout.JAVA_LONG, 40 + 32, memory.base() + sqes);
+        params.set(ValueLayout.JAVA_LONG, 80 + 32, memory.base() + queues);
+        descriptor = Posix.ringSetup(entries, params);
+        if (descriptor < 0) {
+            arena.close();
+            memory.free(queues);
+            memory.free(sqes);
+            throw new RingException("io_uring_setup", -descriptor);
+        }
+        sqHead = queues + params.get(ValueLayout.JAVA_INT, 40);
+        sqTail = queues + params.get(ValueLayout.JAVA_INT, 44);
+        sqFlags = queues + params.get(ValueLayout.JAVA_INT, 56);
+        cqHead = queues + params.get(ValueLayout.JAVA_INT, 80);
+        cqTail = queues + params.get(ValueLayout.JAVA_INT, 84);
+        cqes = queues + params.get(ValueLayout.JAVA_INT, 100);
+        sqEntries = params.get(ValueLayout.JAVA_INT, 0);
+        cqMask = params.get(ValueLayout.JAVA_INT, 4) - 1;
+        wait = arena.allocate(24 + 16, 8); // struct io_uring_getevents_arg {sigmask, sigmask_sz, min_wait, ts}, struct timespec
+        wait.set(ValueLayout.JAVA_INT, 8, 8);
+        wait.set(ValueLayout.JAVA_LONG, 16, wait.address() + 24);
+    }
+
+    int descriptor() {
+        return descriptor;
+    }
+
+    /** Writes the ring's places into its entry of the ring table. */
+    void describe(int number, boolean resident) {
+        long entry = memory.ring(number);
+        memory.setInt(entry + ChainLayout.Ring.SQ_HEAD, (int) sqHead);
+        memory.setInt(entry + ChainLayout.Ring.SQ_TAIL, (int) sqTail);
+        memory.setInt(entry + ChainLayout.Ring.CQ_HEAD, (int) cqHead);
+        memory.setInt(entry + ChainLayout.Ring.CQ_TAIL, (int) cqTail);
+        memory.setInt(entry + ChainLayout.Ring.SQES, (int) sqes);
+        memory.setInt(entry + ChainLayout.Ring.CQES, (int) cqes);
+        memory.setInt(entry + ChainLayout.Ring.SQ_MASK, sqEntries - 1);
+        memory.setInt(entry + ChainLayout.Ring.CQ_MASK, cqMask);
+        memory.setInt(entry + ChainLayout.Ring.RESIDENT, resident ? 1 : 0);
+    }
+
+    boolean hasRoom() {
+        return memory.getInt(sqTail) - memory.getIntAcquire(sqHead) < sqEntries;
+    }
+
+    /** SQEs written and not yet taken by the kernel. */
+    int pending() {
+        return memory.getInt(sqTail) - memory.getIntAcquire(sqHead);
+    }
+
+    /** A step's request, see {@link Interpreter.Requests#issue}. There is room. */
+    void issue(int opcode, int slot, long buffer, int length, long position, int rwFlags, long userData) {
+        int fd = opcode == ChainLayout.NOP ? -1 : memory.getInt(memory.file(slot) + File.FD);
+        switch (opcode) {
+            case ChainLayout.NOP -> push(OP_NOP, 0, -1, 0, 0, 0, 0, userData);
+            case ChainLayout.SYNC -> push(OP_FSYNC, 0, fd, 0, 0, 0, FSYNC_DATASYNC, userData);
+            case ChainLayout.READ -> push(OP_READ, 0, fd, position, memory.base() + buffer, length, rwFlags, userData);
+            case ChainLayout.WRITE -> push(OP_WRITE, 0, fd, position, memory.base() + buffer, length, rwFlags, userData);
+            default -> throw new AssertionError("opcode " + opcode);
+        }
+    }
+
+    /** A message for another ring, which gets a completion with {@code userData}; a failure completes here, with the same. */
+    void message(int ring, long userData) {
+        push(OP_MSG_RING, CQE_SKIP_SUCCESS, ring, userData, 0, 0, 0, userData);
+    }
+
+    private void push(int opcode, int flags, int fd, long off, long addr, int length, int opFlags, long userData) {
+        int tail = memory.getInt(sqTail);
+        long sqe = sqes + (long) (tail & (sqEntries - 1)) * SQE_BYTES;
+        memory.setLong(sqe, opcode | (long) flags << 8 | (long) fd << 32);
+        memory.setLong(sqe + 8, off);
+        memory.setLong(sqe + 16, addr);
+        memory.setLong(sqe + 24, Integer.toUnsignedLong(length) | (long) opFlags << 32);
+        memory.setLong(sqe + 32, userData);
+        memory.setLong(sqe + 40, 0);
+        memory.setLong(sqe + 48, 0);
+        memory.setLong(sqe + 56, 0);
+        memory.setIntRelease(sqTail, tail + 1);
+    }
+
+    boolean hasCompletion() {
+        return memory.getInt(cqHead) != memory.getIntAcquire(cqTail);
+    }
+
+    /** user_data of the completion at the head of the queue. */
+    long completionData() {
+        return memory.getLong(cqes + (long) (memory.getInt(cqHead) & cqMask) * CQE_BYTES);
+    }
+
+    int completionResult() {
+        return memory.getInt(cqes + (long) (memory.getInt(cqHead) & cqMask) * CQE_BYTES + 8);
+    }
+
+    void takeCompletion() {
+        memory.setIntRelease(cqHead, memory.getInt(cqHead) + 1);
+    }
+
+    /** Submits {@code submit} requests and waits for {@code complete} completions; what the call returned. */
+    int enter(int submit, int complete) {
+        return Posix.ringEnter(descriptor, submit, complete, complete > 0 ? ENTER_GETEVENTS : 0, 0, 0);
+    }
+
+    /** Runs completions that are ready without waiting. */
+    void poll(int submit) {
+        Posix.ringEnter(descriptor, submit, 0, ENTER_GETEVENTS, 0, 0);
+    }
+
+    /** Waits for one completion, {@code millis} at most. One thread at a time. */
+    int await(int submit, long millis) {
+        wait.set(ValueLayout.JAVA_LONG, 24, millis / 1000);
+        wait.set(ValueLayout.JAVA_LONG, 32, millis % 1000 * 1_000_000);
+        return Posix.ringEnter(descriptor, submit, 1, ENTER_GETEVENTS | ENTER_EXT_ARG, wait.address(), 24);
+    }
+
+    /** Wakes the submission thread if it sleeps; whether that took a system call. */
+    boolean wake() {
+        java.lang.invoke.VarHandle.fullFence(); // the SQ tail, whoever wrote it, before the flags
+        if ((memory.getIntAcquire(sqFlags) & SQ_NEED_WAKEUP) == 0) {
+            return false;
+        }
+        Posix.ringEnter(descriptor, 0, 0, ENTER_SQ_WAKEUP, 0, 0);
+        return true;
+    }
+
+    @Override
+    public void close() {
+        if (closed) {
+            throw new AssertionError("ring closed twice");
+        }
+        closed = true;
+        Posix.close(descriptor);
+        arena.close();
+        memory.free(queues);
+        memory.free(sqes);
+    }
+}

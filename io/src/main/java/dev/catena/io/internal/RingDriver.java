@@ -1,0 +1,156 @@
+package dev.catena.io.internal;
+
+import static dev.catena.io.internal.ChainLayout.*;
+
+import dev.catena.io.internal.ChainLayout.Chain;
+import dev.catena.io.internal.ChainLayout.Step;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A lane on a ring of its own, run in the caller's context: who waits for the chain is inside io_uring_enter, submits
+ * and reaps. This is the whole of the {@code user} backend; with a steering program attached it is the in-context
+ * placement of {@code kernel-hook}, where most completions were already handled when they are reaped.
+ *
+ * <p>Who interprets: a completion that the program handled (the step's {@code handled} says so) is dropped. One that it
+ * did not handle, on a ring it should steer, means that it no longer steers: the ring is taken over for good and the
+ * Java interpreter goes on from the state in memory. Completions of this ring are only ever delivered to the thread
+ * that submits, so program and interpreter never run at once; yet the interpreter must not act while requests are in
+ * flight on a steered ring, because a completion may be delivered between any two of its instructions.
+ */
+final class RingDriver implements Driver, Interpreter.Requests {
+    /** One page of SQEs: kernels before 6.10 map rings of one page only. */
+    private static final int ENTRIES = 64;
+
+    private final SharedMemory memory;
+    private final @Nullable Steering steering;
+    private final Ring ring;
+    private final int number;
+    private final long entry;
+    private final Interpreter interpreter;
+    private long handOvers;
+
+    RingDriver(SharedMemory memory, @Nullable Steering steering) {
+        this.memory = memory;
+        this.steering = steering;
+        ring = new Ring(memory, ENTRIES, 2 * ENTRIES, Ring.SETUP_COOP_TASKRUN, 0, "rings");
+        number = memory.allocateRing();
+        entry = memory.ring(number);
+        interpreter = new Interpreter(memory, this);
+        ring.describe(number, false);
+        if (steering != null) {
+            steering.bind(ring, number, false);
+        }
+    }
+
+    @Override
+    public int ring() {
+        return number;
+    }
+
+    @Override
+    public int mailbox() {
+        return -1;
+    }
+
+    long handOvers() {
+        return handOvers;
+    }
+
+    @Override
+    public void start(int chain) {
+        memory.setIntRelease(memory.chain(chain) + Chain.STATE, CHAIN_RUNNING);
+        interpreter.advance(chain);
+    }
+
+    @Override
+    public void publish(int chain) {
+        advanceIfOurs(chain);
+        if (ring.pending() > 0 || memory.getInt(memory.chain(chain) + Chain.IN_FLIGHT) > 0) {
+            ring.poll(ring.pending());
+            reap();
+        }
+    }
+
+    /** On a steered ring the interpreter acts only when nothing is in flight. */
+    private void advanceIfOurs(int chain) {
+        long at = memory.chain(chain);
+        if (memory.getIntVolatile(at + Chain.DRY) != 0) {
+            memory.setInt(at + Chain.DRY, 0);
+            interpreter.advance(chain);
+        } else if (!isSteered()) {
+            interpreter.advance(chain);
+        }
+    }
+
+    private boolean isSteered() {
+        return memory.getIntAcquire(entry + ChainLayout.Ring.STEERING) != 0;
+    }
+
+    @Override
+    public void await(int chain) {
+        long at = memory.chain(chain);
+        while (memory.getIntAcquire(at + Chain.STATE) != CHAIN_FINISHED) {
+            // Once all steps have been looked at only what is in flight can complete: wait for all of it at once.
+            boolean last = memory.getInt(at + Chain.SCANNED) == memory.getInt(at + Chain.PUBLISHED);
+            waitFor(last ? memory.getInt(at + Chain.IN_FLIGHT) : 1);
+        }
+    }
+
+    @Override
+    public void awaitStep(int chain, int index) {
+        long at = memory.chain(chain);
+        long state = memory.step(at, index) + Step.STATE;
+        while (memory.getIntAcquire(state) < STEP_DONE && memory.getIntAcquire(at + Chain.STATE) != CHAIN_FINISHED) {
+            waitFor(1);
+        }
+    }
+
+    private void waitFor(int completions) {
+        if (!ring.hasCompletion()) {
+            int result = ring.enter(ring.pending(), Math.max(1, completions));
+            if (result < 0 && result != -Errno.EINTR && result != -Errno.EAGAIN && result != -Errno.EBUSY) {
+                throw new RingException("io_uring_enter", -result);
+            }
+        }
+        reap();
+    }
+
+    private void reap() {
+        while (ring.hasCompletion()) {
+            long data = ring.completionData();
+            int result = ring.completionResult();
+            ring.takeCompletion();
+            if (!isTagged(data) || kind(data) != KIND_STEP) {
+                continue;
+            }
+            if (isSteered()) {
+                long step = memory.step(memory.chain(chain(data)), index(data));
+                if ((byte) (memory.getInt(step + Step.HANDLED) - attempt(data)) >= 0) {
+                    continue;
+                }
+                memory.setIntVolatile(entry + ChainLayout.Ring.STEERING, 0);
+                handOvers++;
+            }
+            interpreter.completed(data, result);
+        }
+    }
+
+    @Override
+    public boolean hasRoom() {
+        return ring.hasRoom();
+    }
+
+    @Override
+    public void issue(int opcode, int slot, long buffer, int length, long position, int rwFlags, long userData) {
+        ring.issue(opcode, slot, buffer, length, position, rwFlags, userData);
+    }
+
+    @Override
+    public void close() {
+        if (steering != null) {
+            steering.release(number);
+        }
+        ring.close();
+        memory.freeRing(number);
+    }
+}

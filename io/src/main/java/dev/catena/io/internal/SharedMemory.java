@@ -1,0 +1,268 @@
+package dev.catena.io.internal;
+
+import dev.catena.io.memory.NativeMemory;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.util.BitSet;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * The memory that chains live in: tables, rings, step arrays and data buffers, addressed by offset. With a steering
+ * program it is the program's arena, else plain memory of this process. Layout: {@code catena_chain.h}.
+ *
+ * <p>Allocation is by whole pages, first fit, under this object's lock; it touches every page, because the steering
+ * program reads an absent page as zero and loses what it writes there. Pages are kept when freed and given out again.
+ *
+ * <p>Field access is by plain, acquire/release or volatile methods: a name says the order it gives.
+ */
+public final class SharedMemory implements AutoCloseable {
+    public static final int PAGE = 4096;
+    /** Size without a steering program, in bytes: addresses only, backed when touched. */
+    private static final long PLAIN_BYTES = 1L << 30;
+
+    private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
+    private static final VarHandle LONG = ValueLayout.JAVA_LONG.varHandle();
+
+    private record Allocation(long bytes, String owner) {}
+
+    private final MemorySegment segment;
+    private final long base;
+    private final AutoCloseable backing;
+    private final TreeMap<Long, Long> free = new TreeMap<>();
+    private final Map<Long, Allocation> live = new TreeMap<>();
+    private final BitSet chains = new BitSet(ChainLayout.MAX_CHAINS);
+    private final BitSet rings = new BitSet(ChainLayout.MAX_RINGS);
+    private final BitSet files = new BitSet(ChainLayout.MAX_FILES);
+    private final long filesOffset;
+    private final long ringsOffset;
+    private final long chainsOffset;
+
+    /** Over {@code segment}, whose first byte is page-aligned and at offset 0; {@code backing} is closed with this. */
+    SharedMemory(MemorySegment segment, AutoCloseable backing) {
+        this.segment = segment;
+        this.base = segment.address();
+        this.backing = backing;
+        long tables = wholePages(ChainLayout.HEADER_OFFSET + ChainLayout.Header.BYTES);
+        filesOffset = tables;
+        ringsOffset = wholePages(filesOffset + (long) ChainLayout.MAX_FILES * ChainLayout.File.BYTES);
+        chainsOffset = wholePages(ringsOffset + (long) ChainLayout.MAX_RINGS * ChainLayout.Ring.BYTES);
+        long heap = wholePages(chainsOffset + (long) ChainLayout.MAX_CHAINS * ChainLayout.Chain.BYTES);
+        segment.asSlice(PAGE, heap - PAGE).fill((byte) 0);
+        free.put(heap, segment.byteSize() - heap);
+        long header = ChainLayout.HEADER_OFFSET;
+        setInt(header + ChainLayout.Header.MAGIC, ChainLayout.MAGIC);
+        setInt(header + ChainLayout.Header.ABI_VERSION, ChainLayout.ABI_VERSION);
+        setLong(header + ChainLayout.Header.BASE, base);
+        setLong(header + ChainLayout.Header.SIZE, segment.byteSize());
+        setInt(header + ChainLayout.Header.FILES, (int) filesOffset);
+        setInt(header + ChainLayout.Header.RINGS, (int) ringsOffset);
+        setInt(header + ChainLayout.Header.CHAINS, (int) chainsOffset);
+    }
+
+    /** Plain memory of this process. */
+    static SharedMemory plain() {
+        MemorySegment memory = NativeMemory.allocateZeroed(PLAIN_BYTES + PAGE, "chain memory");
+        long skip = -memory.address() & (PAGE - 1);
+        return new SharedMemory(memory.asSlice(skip, PLAIN_BYTES), () -> NativeMemory.free(memory));
+    }
+
+    /** Rounds up to whole pages. */
+    private static long wholePages(long end) {
+        return (end + PAGE - 1) & -PAGE;
+    }
+
+    MemorySegment segment() {
+        return segment;
+    }
+
+    /** {@code bytes} bytes at {@code offset}. */
+    public MemorySegment segment(long offset, long bytes) {
+        return segment.asSlice(offset, bytes);
+    }
+
+    /** Address of offset 0. */
+    long base() {
+        return base;
+    }
+
+    /**
+     * Zeroed pages; the offset of the first.
+     *
+     * @throws OutOfMemoryError if there is no run of free pages as long as that
+     */
+    public synchronized long allocate(long bytes, String owner) {
+        long rounded = wholePages(Math.max(bytes, 1));
+        for (Map.Entry<Long, Long> run : free.entrySet()) {
+            if (run.getValue() >= rounded) {
+                long offset = run.getKey();
+                free.remove(offset);
+                if (run.getValue() > rounded) {
+                    free.put(offset + rounded, run.getValue() - rounded);
+                }
+                live.put(offset, new Allocation(rounded, owner));
+                segment.asSlice(offset, rounded).fill((byte) 0);
+                return offset;
+            }
+        }
+        throw new OutOfMemoryError("no chain memory: " + bytes + " bytes for " + owner + "; in use: " + inUse());
+    }
+
+    /** Gives pages back. AssertionError if {@code offset} is not the start of a live allocation. */
+    public synchronized void free(long offset) {
+        Allocation allocation = live.remove(offset);
+        if (allocation == null) {
+            throw new AssertionError("free of chain memory that is not allocated (freed twice?): offset " + offset);
+        }
+        long start = offset;
+        long bytes = allocation.bytes;
+        Map.Entry<Long, Long> before = free.lowerEntry(offset);
+        if (before != null && before.getKey() + before.getValue() == start) {
+            start = before.getKey();
+            bytes += before.getValue();
+            free.remove(start);
+        }
+        Long after = free.remove(offset + allocation.bytes);
+        free.put(start, bytes + (after == null ? 0 : after));
+    }
+
+    /** Bytes in use, by owner. */
+    public synchronized Map<String, Long> inUse() {
+        Map<String, Long> byOwner = new TreeMap<>();
+        live.values().forEach(allocation -> byOwner.merge(allocation.owner, allocation.bytes, Long::sum));
+        return byOwner;
+    }
+
+    /** Number of a free chain, zeroed. */
+    public synchronized int allocateChain() {
+        int number = take(chains, ChainLayout.MAX_CHAINS, "chains");
+        segment.asSlice(chain(number), ChainLayout.Chain.BYTES).fill((byte) 0);
+        return number;
+    }
+
+    public synchronized void freeChain(int number) {
+        give(chains, number, "chain");
+    }
+
+    synchronized int allocateRing() {
+        int number = take(rings, ChainLayout.MAX_RINGS, "rings");
+        segment.asSlice(ring(number), ChainLayout.Ring.BYTES).fill((byte) 0);
+        return number;
+    }
+
+    synchronized void freeRing(int number) {
+        give(rings, number, "ring");
+    }
+
+    /** Number of a slot of the file table that now stands for {@code fd}. */
+    public synchronized int allocateFile(int fd) {
+        int slot = take(files, ChainLayout.MAX_FILES, "open files");
+        setInt(file(slot) + ChainLayout.File.FD, fd);
+        setInt(file(slot) + ChainLayout.File.IN_USE, 1);
+        return slot;
+    }
+
+    public synchronized void freeFile(int slot) {
+        give(files, slot, "file slot");
+        setInt(file(slot) + ChainLayout.File.FD, -1);
+        setInt(file(slot) + ChainLayout.File.IN_USE, 0);
+    }
+
+    private static int take(BitSet set, int limit, String what) {
+        int number = set.nextClearBit(0);
+        if (number >= limit) {
+            throw new IllegalStateException("too many " + what + ": at most " + limit);
+        }
+        set.set(number);
+        return number;
+    }
+
+    private static void give(BitSet set, int number, String what) {
+        if (!set.get(number)) {
+            throw new AssertionError(what + " " + number + " is not allocated (freed twice?)");
+        }
+        set.clear(number);
+    }
+
+    public long chain(int number) {
+        return chainsOffset + (long) number * ChainLayout.Chain.BYTES;
+    }
+
+    long ring(int number) {
+        return ringsOffset + (long) number * ChainLayout.Ring.BYTES;
+    }
+
+    long file(int slot) {
+        return filesOffset + (long) slot * ChainLayout.File.BYTES;
+    }
+
+    /** Offset of step {@code index} of a chain. */
+    public long step(long chain, int index) {
+        int slot = index & (getInt(chain + ChainLayout.Chain.CAPACITY) - 1);
+        return Integer.toUnsignedLong(getInt(chain + ChainLayout.Chain.STEPS)) + (long) slot * ChainLayout.Step.BYTES;
+    }
+
+    public byte getByte(long offset) {
+        return segment.get(ValueLayout.JAVA_BYTE, offset);
+    }
+
+    public void setByte(long offset, int value) {
+        segment.set(ValueLayout.JAVA_BYTE, offset, (byte) value);
+    }
+
+    public int getShort(long offset) {
+        return Short.toUnsignedInt(segment.get(ValueLayout.JAVA_SHORT, offset));
+    }
+
+    public void setShort(long offset, int value) {
+        segment.set(ValueLayout.JAVA_SHORT, offset, (short) value);
+    }
+
+    public int getInt(long offset) {
+        return segment.get(ValueLayout.JAVA_INT, offset);
+    }
+
+    public void setInt(long offset, int value) {
+        segment.set(ValueLayout.JAVA_INT, offset, value);
+    }
+
+    public long getLong(long offset) {
+        return segment.get(ValueLayout.JAVA_LONG, offset);
+    }
+
+    public void setLong(long offset, long value) {
+        segment.set(ValueLayout.JAVA_LONG, offset, value);
+    }
+
+    public int getIntAcquire(long offset) {
+        return (int) INT.getAcquire(segment, offset);
+    }
+
+    public void setIntRelease(long offset, int value) {
+        INT.setRelease(segment, offset, value);
+    }
+
+    public int getIntVolatile(long offset) {
+        return (int) INT.getVolatile(segment, offset);
+    }
+
+    /** A store with a full barrier behind it. */
+    public void setIntVolatile(long offset, int value) {
+        INT.setVolatile(segment, offset, value);
+        VarHandle.fullFence();
+    }
+
+    public long getLongAcquire(long offset) {
+        return (long) LONG.getAcquire(segment, offset);
+    }
+
+    @Override
+    public void close() {
+        try {
+            backing.close();
+        } catch (Exception e) {
+            throw new IllegalStateException("closing the chain memory failed", e);
+        }
+    }
+}
