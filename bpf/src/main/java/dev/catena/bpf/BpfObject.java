@@ -35,7 +35,8 @@ public final class BpfObject implements AutoCloseable {
         byte[] image = image(name);
         LibBpf.log();
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment object = library.objectOpen(arena.allocate(image.length, 8).copyFrom(MemorySegment.ofArray(image)));
+            MemorySegment object =
+                    library.objectOpen(arena.allocate(image.length, 8).copyFrom(MemorySegment.ofArray(image)));
             if (object.address() == 0) {
                 throw new BpfException("opening BPF object " + name, library.errno(), LibBpf.log());
             }
@@ -48,7 +49,8 @@ public final class BpfObject implements AutoCloseable {
         try (InputStream stream = BpfObject.class.getResourceAsStream(name + ".bpf.o")) {
             if (stream == null) {
                 throw new UnsupportedOperationException(
-                        "BPF object " + name + " was not compiled: the build found no clang 19 or newer (apt-get install clang-19, then build again)");
+                        "BPF object " + name
+                                + " was not compiled: the build found no clang 19 or newer (apt-get install clang-19, then build again)");
             }
             return stream.readAllBytes();
         } catch (IOException e) {

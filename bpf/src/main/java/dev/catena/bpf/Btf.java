@@ -42,7 +42,9 @@ public final class Btf implements AutoCloseable {
         LibBpf library = LibBpf.get();
         byte[] section = elfSection(BpfObject.image(name), ".BTF");
         try (Arena arena = Arena.ofConfined()) {
-            return new Btf(library, library.btfParse(arena.allocate(section.length, 8).copyFrom(MemorySegment.ofArray(section))));
+            return new Btf(
+                    library,
+                    library.btfParse(arena.allocate(section.length, 8).copyFrom(MemorySegment.ofArray(section))));
         }
     }
 

@@ -135,9 +135,8 @@ final class LibBpf {
             return List.of(named);
         }
         String cache = System.getenv("XDG_CACHE_HOME");
-        Path root = cache != null && !cache.isEmpty()
-                ? Path.of(cache)
-                : Path.of(System.getProperty("user.home"), ".cache");
+        Path root =
+                cache != null && !cache.isEmpty() ? Path.of(cache) : Path.of(System.getProperty("user.home"), ".cache");
         Path fetched = root.resolve("catena/libbpf/libbpf.so.1");
         return Files.exists(fetched) ? List.of("libbpf.so.1", fetched.toString()) : List.of("libbpf.so.1");
     }
@@ -275,11 +274,7 @@ final class LibBpf {
                             LibBpf.class,
                             "print",
                             MethodType.methodType(
-                                    int.class,
-                                    MethodHandle.class,
-                                    int.class,
-                                    MemorySegment.class,
-                                    MemorySegment.class))
+                                    int.class, MethodHandle.class, int.class, MemorySegment.class, MemorySegment.class))
                     .bindTo(vsnprintf);
             MemorySegment stub =
                     LINKER.upcallStub(print, FunctionDescriptor.of(INT, INT, POINTER, POINTER), Arena.global());

@@ -67,12 +67,11 @@ public final class ChainFile implements AutoCloseable {
                 throw failed("open", path, -1, e);
             }
         }
-        int flags =
-                switch (mode) {
-                    case READ -> Posix.O_RDONLY;
-                    case READ_WRITE -> Posix.O_RDWR;
-                    case CREATE -> Posix.O_RDWR | Posix.O_CREAT | Posix.O_TRUNC;
-                };
+        int flags = switch (mode) {
+            case READ -> Posix.O_RDONLY;
+            case READ_WRITE -> Posix.O_RDWR;
+            case CREATE -> Posix.O_RDWR | Posix.O_CREAT | Posix.O_TRUNC;
+        };
         int descriptor = Posix.open(path, access == Access.DIRECT ? flags | Posix.O_DIRECT : flags);
         if (descriptor == -Errno.EINVAL && access == Access.DIRECT) {
             descriptor = Posix.open(path, flags);

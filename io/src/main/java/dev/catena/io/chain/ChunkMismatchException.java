@@ -12,7 +12,8 @@ public final class ChunkMismatchException extends RuntimeException {
     private final long found;
 
     ChunkMismatchException(Path path, long offset, long expected, long found) {
-        super(String.format("%s: chunk at offset %d has checksum %016x, expected %016x", path, offset, found, expected));
+        super(String.format(
+                "%s: chunk at offset %d has checksum %016x, expected %016x", path, offset, found, expected));
         this.path = path;
         this.offset = offset;
         this.expected = expected;

@@ -14,8 +14,7 @@ public final class ChunkTail implements AutoCloseable {
     /** Where the footer holds the body's length: the one field of it that this layer reads. */
     public static final int BODY_BYTES_AT = 16;
 
-    private static final ValueLayout.OfLong LONG =
-            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final byte[] footer;
     private final MemorySegment memory;

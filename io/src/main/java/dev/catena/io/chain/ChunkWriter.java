@@ -34,6 +34,7 @@ public final class ChunkWriter implements AutoCloseable {
     private static final int BUFFERS = 128;
     /** Chunks gathered before a chain that has nothing to do is woken: two system calls each time. */
     private static final int BATCH = 64;
+
     private static final int WINDOW = 16;
     private static final int CAPACITY = 256;
     /** Checksums of one piece of the table. */

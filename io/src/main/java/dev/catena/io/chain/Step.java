@@ -108,7 +108,8 @@ public final class Step {
     /** For a no-op: the data it hashes, {@code length} bytes of {@code region}. */
     public Step over(Region region, long offset, int length) {
         if (offset < 0 || length < 0 || offset + length > region.byteSize()) {
-            throw new IllegalArgumentException("bytes " + offset + " to " + (offset + length) + " of a region of " + region.byteSize());
+            throw new IllegalArgumentException(
+                    "bytes " + offset + " to " + (offset + length) + " of a region of " + region.byteSize());
         }
         memory.setInt(at + ChainLayout.Step.BUFFER, (int) (region.offset() + offset));
         memory.setInt(at + ChainLayout.Step.LENGTH, length);
@@ -146,7 +147,8 @@ public final class Step {
     /** When done, arrives at {@code count} steps (32 at most) from {@code first} on. */
     public Step next(int first, int count) {
         if (first < 0 || count < 1 || count > ChainLayout.MAX_FANOUT) {
-            throw new IllegalArgumentException("a step has 1 to " + ChainLayout.MAX_FANOUT + " successors, not " + count);
+            throw new IllegalArgumentException(
+                    "a step has 1 to " + ChainLayout.MAX_FANOUT + " successors, not " + count);
         }
         memory.setInt(at + ChainLayout.Step.NEXT, first);
         memory.setShort(at + ChainLayout.Step.FANOUT, count);

@@ -47,20 +47,18 @@ public final class Backend implements AutoCloseable {
      * @throws UnsupportedOperationException if it does not work here; the message says why and what would help
      */
     public static Backend open(String name) {
-        Backend backend =
-                switch (name) {
-                    case KERNEL_LOOP ->
-                        throw new UnsupportedOperationException("not in this version: needs Linux 7.1 or newer with"
-                                + " CONFIG_IO_URING_BPF_OPS, here is " + System.getProperty("os.version"));
-                    case KERNEL_HOOK -> openHook();
-                    case USER -> {
-                        requireLinux();
-                        yield new Backend(name, SharedMemory.plain(), null, null);
-                    }
-                    case PORTABLE -> new Backend(name, SharedMemory.plain(), null, new PortableFiles());
-                    default ->
-                        throw new IllegalArgumentException("no backend named '" + name + "'; there are " + NAMES);
-                };
+        Backend backend = switch (name) {
+            case KERNEL_LOOP ->
+                throw new UnsupportedOperationException("not in this version: needs Linux 7.1 or newer with"
+                        + " CONFIG_IO_URING_BPF_OPS, here is " + System.getProperty("os.version"));
+            case KERNEL_HOOK -> openHook();
+            case USER -> {
+                requireLinux();
+                yield new Backend(name, SharedMemory.plain(), null, null);
+            }
+            case PORTABLE -> new Backend(name, SharedMemory.plain(), null, new PortableFiles());
+            default -> throw new IllegalArgumentException("no backend named '" + name + "'; there are " + NAMES);
+        };
         try {
             if (!name.equals(PORTABLE)) {
                 backend.driver(false).close();
@@ -155,7 +153,9 @@ public final class Backend implements AutoCloseable {
 
     /** Totals over the rings now open, read from the shared memory. */
     public Map<String, Long> counters() {
-        String[] names = {"program.completions", "program.issued", "program.nanos", "program.doorbells", "program.messages"};
+        String[] names = {
+            "program.completions", "program.issued", "program.nanos", "program.doorbells", "program.messages"
+        };
         Map<String, Long> counters = new LinkedHashMap<>();
         for (int i = 0; i < names.length; i++) {
             long sum = 0;

@@ -29,19 +29,20 @@ public final class Errno {
 
     /** The C library's text for an error number, with the number; what it means to a chain where that is more. */
     public static String text(int errno) {
-        String text =
-                switch (errno) {
-                    case ENODATA -> "end of file before all data was there";
-                    case EBADMSG -> "the data does not have its checksum";
-                    case ELOOP -> "the chain's step budget is used up";
-                    default -> strerror(errno);
-                };
+        String text = switch (errno) {
+            case ENODATA -> "end of file before all data was there";
+            case EBADMSG -> "the data does not have its checksum";
+            case ELOOP -> "the chain's step budget is used up";
+            default -> strerror(errno);
+        };
         return text + " (errno " + errno + ")";
     }
 
     private static synchronized String strerror(int errno) {
         try {
-            return ((MemorySegment) STRERROR.invokeExact(errno)).reinterpret(256).getString(0);
+            return ((MemorySegment) STRERROR.invokeExact(errno))
+                    .reinterpret(256)
+                    .getString(0);
         } catch (Throwable e) {
             throw new AssertionError(e);
         }

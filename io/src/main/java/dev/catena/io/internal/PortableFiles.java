@@ -40,7 +40,9 @@ final class PortableFiles {
         if (message.contains("Invalid argument")) {
             return Errno.EINVAL;
         }
-        if (e instanceof ClosedChannelException || e instanceof NonWritableChannelException || message.contains("Bad file")) {
+        if (e instanceof ClosedChannelException
+                || e instanceof NonWritableChannelException
+                || message.contains("Bad file")) {
             return EBADF;
         }
         return Errno.EIO;

@@ -170,7 +170,8 @@ public final class Posix {
     static int ringSetup(int entries, MemorySegment params) {
         MemorySegment captured = CAPTURED.get();
         try {
-            return (int) result((long) SETUP.invokeExact(captured, (long) SYS_IO_URING_SETUP, entries, params), captured);
+            return (int)
+                    result((long) SETUP.invokeExact(captured, (long) SYS_IO_URING_SETUP, entries, params), captured);
         } catch (Throwable e) {
             throw unexpected(e);
         }

@@ -66,10 +66,7 @@ final class Ring implements AutoCloseable {
         sqes = memory.allocate((long) entries * SQE_BYTES, owner);
         MemorySegment params = arena.allocate(120, 8);
         params.set(ValueLayout.JAVA_INT, 4, completions);
-        params.set(
-                ValueLayout.JAVA_INT,
-                8,
-                flags | SETUP_CQSIZE | SETUP_SUBMIT_ALL | SETUP_NO_MMAP | SETUP_NO_SQARRAY);
+        params.set(ValueLayout.JAVA_INT, 8, flags | SETUP_CQSIZE | SETUP_SUBMIT_ALL | SETUP_NO_MMAP | SETUP_NO_SQARRAY);
         params.set(ValueLayout.JAVA_INT, 16, idleMillis);
         params.set(ValueLayout.JAVA_LONG, 40 + 32, memory.base() + sqes);
         params.set(ValueLayout.JAVA_LONG, 80 + 32, memory.base() + queues);
@@ -88,7 +85,8 @@ final class Ring implements AutoCloseable {
         cqes = queues + params.get(ValueLayout.JAVA_INT, 100);
         sqEntries = params.get(ValueLayout.JAVA_INT, 0);
         cqMask = params.get(ValueLayout.JAVA_INT, 4) - 1;
-        wait = arena.allocate(24 + 16, 8); // struct io_uring_getevents_arg {sigmask, sigmask_sz, min_wait, ts}, struct timespec
+        wait = arena.allocate(
+                24 + 16, 8); // struct io_uring_getevents_arg {sigmask, sigmask_sz, min_wait, ts}, struct timespec
         wait.set(ValueLayout.JAVA_INT, 8, 8);
         wait.set(ValueLayout.JAVA_LONG, 16, wait.address() + 24);
     }
@@ -127,7 +125,8 @@ final class Ring implements AutoCloseable {
             case ChainLayout.NOP -> push(OP_NOP, 0, -1, 0, 0, 0, 0, userData);
             case ChainLayout.SYNC -> push(OP_FSYNC, 0, fd, 0, 0, 0, FSYNC_DATASYNC, userData);
             case ChainLayout.READ -> push(OP_READ, 0, fd, position, memory.base() + buffer, length, rwFlags, userData);
-            case ChainLayout.WRITE -> push(OP_WRITE, 0, fd, position, memory.base() + buffer, length, rwFlags, userData);
+            case ChainLayout.WRITE ->
+                push(OP_WRITE, 0, fd, position, memory.base() + buffer, length, rwFlags, userData);
             default -> throw new AssertionError("opcode " + opcode);
         }
     }

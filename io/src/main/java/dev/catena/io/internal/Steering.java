@@ -68,7 +68,14 @@ final class Steering implements AutoCloseable {
         setOwner(number, nonce);
         long entry = memory.ring(number);
         memory.setInt(entry + ChainLayout.Ring.STEERING, 1);
-        ring.issue(ChainLayout.NOP, 0, 0, 0, 0, 0, ChainLayout.userData(ChainLayout.KIND_REGISTER, number, 0, 0, 0) | nonce);
+        ring.issue(
+                ChainLayout.NOP,
+                0,
+                0,
+                0,
+                0,
+                0,
+                ChainLayout.userData(ChainLayout.KIND_REGISTER, number, 0, 0, 0) | nonce);
         if (resident) {
             ring.wake();
             long deadline = System.nanoTime() + 1_000_000_000L;

@@ -22,10 +22,10 @@ import java.util.concurrent.atomic.LongAdder;
  * <p>Thread safe.
  */
 public final class NativeMemory {
-    private static final MethodHandle MALLOC = handle(
-            "malloc", FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.JAVA_LONG));
-    private static final MethodHandle CALLOC = handle(
-            "calloc", FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
+    private static final MethodHandle MALLOC =
+            handle("malloc", FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.JAVA_LONG));
+    private static final MethodHandle CALLOC =
+            handle("calloc", FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
     private static final MethodHandle FREE = handle("free", FunctionDescriptor.ofVoid(ValueLayout.ADDRESS));
 
     private static final ConcurrentHashMap<Long, Allocation> LIVE = new ConcurrentHashMap<>();

@@ -1,6 +1,0 @@
-package dev.catena.io.memory;
-
-/** Keeps the exported package non-empty; delete this file with the first real class. */
-final class Placeholder {
-    private Placeholder() {}
-}
