@@ -2,64 +2,213 @@ package dev.catena.engine.entry;
 
 import java.util.List;
 
+/**
+ * Several sorted inputs as one. Entries come in order; of entries that compare equal, that of the earlier input first.
+ *
+ * <p>The input that holds the smallest entry is kept apart from the others, which form a binary heap. After a move it is compared
+ * with the heap's top first: while one input has a run of entries (one newer source over one older, the common case), an entry
+ * costs one comparison. Keys' positions and 8-byte prefixes are kept in arrays beside the heap, so most comparisons touch neither
+ * an input nor its key.
+ *
+ * <p>When an input fails, the iterator stands nowhere until the next seek. Not thread safe.
+ */
 public final class MergingIterator implements InternalIterator {
-    private MergingIterator() {}
+    private final InternalIterator[] inputs;
+    private final long[] prefixes;
+    private final long[] keys;
+    private final int[] lengths;
+    private final long[] trailers;
+
+    /** Inputs but the current that stand on an entry; the smallest is first. */
+    private final int[] heap;
+
+    private int heapSize;
+
+    /** The input that stands on the smallest entry, -1 for none. */
+    private int current = -1;
+
+    private MergingIterator(List<? extends InternalIterator> inputs) {
+        this.inputs = inputs.toArray(InternalIterator[]::new);
+        int count = this.inputs.length;
+        prefixes = new long[count];
+        keys = new long[count];
+        lengths = new int[count];
+        trailers = new long[count];
+        heap = new int[count];
+    }
 
     /**
-     * An iterator over all entries of the inputs, in order. Owns the inputs: closing it closes them. Of no inputs: an empty one; of
-     * one: that input itself.
+     * An iterator over all entries of the inputs, in order. Owns the inputs: closing it closes them. Of one input it is that input
+     * itself.
      */
     public static InternalIterator of(List<? extends InternalIterator> inputs) {
-        return inputs.size() == 1 ? inputs.get(0) : new MergingIterator();
+        return inputs.size() == 1 ? inputs.get(0) : new MergingIterator(inputs);
     }
 
     @Override
     public void seekToFirst() {
-        throw new UnsupportedOperationException();
+        current = -1;
+        for (InternalIterator input : inputs) {
+            input.seekToFirst();
+        }
+        buildHeap();
     }
 
     @Override
     public void seek(long key, int length, long trailer) {
-        throw new UnsupportedOperationException();
+        current = -1;
+        for (InternalIterator input : inputs) {
+            input.seek(key, length, trailer);
+        }
+        buildHeap();
     }
 
     @Override
     public void next() {
-        throw new UnsupportedOperationException();
+        int moved = current;
+        current = -1;
+        InternalIterator input = inputs[moved];
+        input.next();
+        if (input.isValid()) {
+            load(moved, input);
+            if (heapSize > 0 && isBefore(heap[0], moved)) {
+                int smallest = heap[0];
+                siftDown(moved);
+                moved = smallest;
+            }
+            current = moved;
+        } else if (heapSize > 0) {
+            int smallest = heap[0];
+            int last = heap[--heapSize];
+            if (heapSize > 0) {
+                siftDown(last);
+            }
+            current = smallest;
+        }
     }
 
     @Override
     public boolean isValid() {
-        throw new UnsupportedOperationException();
+        return current >= 0;
     }
 
     @Override
     public long keyAddress() {
-        throw new UnsupportedOperationException();
+        return keys[current];
     }
 
     @Override
     public int keyLength() {
-        throw new UnsupportedOperationException();
+        return lengths[current];
     }
 
     @Override
     public long trailer() {
-        throw new UnsupportedOperationException();
+        return trailers[current];
     }
 
     @Override
     public long valueAddress() {
-        throw new UnsupportedOperationException();
+        return inputs[current].valueAddress();
     }
 
     @Override
     public int valueLength() {
-        throw new UnsupportedOperationException();
+        return inputs[current].valueLength();
     }
 
     @Override
     public void close() {
-        throw new UnsupportedOperationException();
+        current = -1;
+        RuntimeException failure = null;
+        for (InternalIterator input : inputs) {
+            try {
+                input.close();
+            } catch (RuntimeException e) {
+                if (failure == null) {
+                    failure = e;
+                } else {
+                    failure.addSuppressed(e);
+                }
+            }
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    private void buildHeap() {
+        heapSize = 0;
+        for (int i = 0; i < inputs.length; i++) {
+            if (inputs[i].isValid()) {
+                load(i, inputs[i]);
+                siftUp(i);
+            }
+        }
+        if (heapSize > 0) {
+            int smallest = heap[0];
+            int last = heap[--heapSize];
+            if (heapSize > 0) {
+                siftDown(last);
+            }
+            current = smallest;
+        }
+    }
+
+    private void load(int i, InternalIterator input) {
+        long key = input.keyAddress();
+        int length = input.keyLength();
+        keys[i] = key;
+        lengths[i] = length;
+        trailers[i] = input.trailer();
+        prefixes[i] = Keys.prefix(key, length);
+    }
+
+    private boolean isBefore(int a, int b) {
+        long x = prefixes[a];
+        long y = prefixes[b];
+        if (x != y) {
+            return Long.compareUnsigned(x, y) < 0;
+        }
+        int equal = Math.min(8, Math.min(lengths[a], lengths[b]));
+        int order = Keys.compareFrom(equal, keys[a], lengths[a], keys[b], lengths[b]);
+        if (order == 0) {
+            order = Long.compareUnsigned(trailers[b], trailers[a]);
+        }
+        return order != 0 ? order < 0 : a < b;
+    }
+
+    /** Adds an input at the heap's end and moves it up. */
+    private void siftUp(int input) {
+        int at = heapSize++;
+        while (at > 0) {
+            int parent = (at - 1) >>> 1;
+            if (!isBefore(input, heap[parent])) {
+                break;
+            }
+            heap[at] = heap[parent];
+            at = parent;
+        }
+        heap[at] = input;
+    }
+
+    /** Puts an input in the place of the heap's top and moves it down. */
+    private void siftDown(int input) {
+        int at = 0;
+        while (true) {
+            int child = 2 * at + 1;
+            if (child >= heapSize) {
+                break;
+            }
+            if (child + 1 < heapSize && isBefore(heap[child + 1], heap[child])) {
+                child++;
+            }
+            if (!isBefore(heap[child], input)) {
+                break;
+            }
+            heap[at] = heap[child];
+            at = child;
+        }
+        heap[at] = input;
     }
 }

@@ -1,27 +1,502 @@
 package dev.catena.engine.table;
 
-public final class BlockCache implements AutoCloseable {
-    /** @param capacityBytes bytes of blocks, bookkeeping included, held at most */
-    public BlockCache(long capacityBytes) {}
+import dev.catena.engine.entry.Memory;
+import dev.catena.io.memory.NativeMemory;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.ReentrantLock;
 
-    /** Bytes held now. */
-    public long bytes() {
-        throw new UnsupportedOperationException();
+/**
+ * Decoded frames of all open tables (data, index and filter) in off-heap memory, up to a number of bytes.
+ *
+ * <p>A block in use is <b>pinned</b>: its bytes stay where they are until the last pin is released. The handle of a pinned block is
+ * the address of its 64-byte record:
+ *
+ * <pre>
+ *  0  u64 state     bits 0-31 pins, bit 32 LISTED (the table below finds it), bits 33-34 chances left
+ *  8  u64 table number        16  u64 frame offset        24  u64 address of the block    32  u64 bytes of the block
+ * 40  u64 address of the memory to free                   48  u64 bytes charged           56  u64 shard | next free record
+ * </pre>
+ *
+ * <p>A hit takes no lock: it finds the record in its shard's open-addressing table, pins it with one compare-and-set that succeeds
+ * only while LISTED, then looks at the record's name again, for the record may have been given to another block in between.
+ * Records are recycled but not freed while the cache lives, so a stale address is harmless. A hit may be missed while the table
+ * changes; the block is then read once more and {@link #insert} finds the first copy.
+ *
+ * <p>Insertion and eviction hold the shard's lock. Eviction is CLOCK with up to three chances: a hand walks over the shard's
+ * records, takes a chance from each block that is not pinned, and evicts the first that has none left, with one compare-and-set that
+ * fails when a pin was faster.
+ *
+ * <p>The bound: listed blocks, their bookkeeping and what tables {@link #reserve} for themselves stay within the capacity. A block that does not fit, because it is larger than a
+ * shard or because all others are pinned, is given to its reader alone and freed with its last pin.
+ *
+ * <p>Thread safe.
+ */
+public final class BlockCache implements AutoCloseable {
+    /** Chances of a block that a scan or a lookup may never want again. */
+    static final int CHANCES_DATA = 0;
+
+    /** Chances of blocks that lead to many others. */
+    static final int CHANCES_INDEX = 3;
+
+    private static final String OWNER = "block cache";
+
+    private static final int RECORD = 64;
+    private static final int TABLE = 8;
+    private static final int OFFSET = 16;
+    private static final int BLOCK = 24;
+    private static final int BYTES = 32;
+    private static final int MEMORY = 40;
+    private static final int CHARGE = 48;
+    private static final int SHARD = 56;
+
+    private static final long PINS = 0xffff_ffffL;
+    private static final long LISTED = 1L << 32;
+    private static final int CHANCES_SHIFT = 33;
+    private static final long CHANCE = 1L << CHANCES_SHIFT;
+    private static final long CHANCES = 3L << CHANCES_SHIFT;
+
+    /** What a block costs beside its own bytes: record, table slots, the allocator's and the registry's entries. */
+    private static final long OVERHEAD = 256;
+
+    private static final int ALIGNMENT = 64;
+    private static final int ALLOCATION_ALIGNMENT = 16;
+    private static final int SLAB_RECORDS = 256;
+    private static final long SHARD_BYTES_MIN = 4L << 20;
+    private static final int SHARDS_MAX = 16;
+
+    /** A record's address needs 48 bits in a table slot; the hash fills the rest. */
+    private static final long ADDRESS_MASK = (1L << 48) - 1;
+
+    private static final int READ_BUFFERS = 8;
+
+    /** Largest read buffer that is kept for the next read. */
+    static final long READ_BUFFER_BYTES = 64L << 10;
+
+    private static final VarHandle STATE = ValueLayout.JAVA_LONG.varHandle();
+
+    private final long capacity;
+    private final Shard[] shards;
+    private final AtomicLong reserved = new AtomicLong();
+    private final LongAdder misses = new LongAdder();
+    private final AtomicReferenceArray<MemorySegment> readBuffers = new AtomicReferenceArray<>(READ_BUFFERS);
+
+    /**
+     * An empty cache.
+     *
+     * @param capacityBytes bytes of blocks and bookkeeping held at most
+     */
+    public BlockCache(long capacityBytes) {
+        capacity = capacityBytes;
+        int count = 1;
+        while (count < SHARDS_MAX && capacityBytes / (2L * count) >= SHARD_BYTES_MIN) {
+            count *= 2;
+        }
+        shards = new Shard[count];
+        for (int i = 0; i < count; i++) {
+            shards[i] = new Shard(i);
+        }
     }
 
-    /** Lookups that found their block. */
+    /** Bytes held at most. */
+    public long capacityBytes() {
+        return capacity;
+    }
+
+    /** Bytes held now, bookkeeping included. */
+    public long bytes() {
+        long bytes = reserved.get();
+        for (Shard shard : shards) {
+            bytes += shard.used;
+        }
+        return bytes;
+    }
+
+    /** Lookups that found their block, about: threads that count at the same moment may count once. */
     public long hits() {
-        throw new UnsupportedOperationException();
+        long hits = 0;
+        for (Shard shard : shards) {
+            hits += shard.hits;
+        }
+        return hits;
     }
 
     /** Lookups that did not. */
     public long misses() {
-        throw new UnsupportedOperationException();
+        return misses.sum();
     }
 
-    /** Frees everything; no block may be in use, no table open. */
+    /** The pinned block of a table's frame, or 0. */
+    long pin(long table, long offset) {
+        long hash = hash(table, offset);
+        return shards[(int) (hash >>> 32) & (shards.length - 1)].pin(hash, table, offset);
+    }
+
+    /** Address of a pinned block. */
+    static long address(long handle) {
+        return Memory.getLong(handle + BLOCK);
+    }
+
+    /** Bytes of a pinned block. */
+    static int length(long handle) {
+        return (int) Memory.getLong(handle + BYTES);
+    }
+
+    /** Where a pinned block's frame starts in its file. */
+    static long offset(long handle) {
+        return Memory.getLong(handle + OFFSET);
+    }
+
+    /** Memory for a block of so many bytes, which starts at {@link #start} and has {@link Block#SLACK} behind it. */
+    static MemorySegment allocate(long bytes) {
+        return NativeMemory.allocate(bytes + Block.SLACK + ALIGNMENT - ALLOCATION_ALIGNMENT, OWNER);
+    }
+
+    /** Where a block starts in its memory: at the next cache line. */
+    static long start(MemorySegment memory) {
+        return align(memory.address());
+    }
+
+    private static long align(long address) {
+        return (address + ALIGNMENT - 1) & -(long) ALIGNMENT;
+    }
+
+    /**
+     * Lists a block that was just read and pins it. When another thread was faster, its copy is pinned and this one freed.
+     *
+     * @param memory from {@link #allocate}; the cache's from here on
+     * @param block where in it the block starts
+     * @param bytes of the block
+     */
+    long insert(long table, long offset, MemorySegment memory, long block, long bytes, int chances) {
+        misses.increment();
+        long hash = hash(table, offset);
+        return shards[(int) (hash >>> 32) & (shards.length - 1)].insert(
+                hash, table, offset, memory, block, bytes, chances);
+    }
+
+    /** Gives a pin back. */
+    void release(long handle) {
+        long before = (long) STATE.getAndAdd(Memory.ALL, handle, -1L);
+        if ((before & (LISTED | PINS)) == 1) {
+            shards[(int) (Memory.getLong(handle + SHARD) & 0xff)].free(handle);
+        } else if ((before & PINS) == 0) {
+            throw new AssertionError("a block was released more often than pinned");
+        }
+    }
+
+    /** Takes bytes from the capacity for what an open table holds itself; they come back with a negative number. */
+    void reserve(long bytes) {
+        reserved.addAndGet(bytes);
+        if (bytes > 0) {
+            for (Shard shard : shards) {
+                shard.trim();
+            }
+        }
+    }
+
+    /** A buffer of at least {@code bytes} to read a frame into, to be given back to {@link #returnReadBuffer}. */
+    MemorySegment takeReadBuffer(long bytes) {
+        if (bytes > READ_BUFFER_BYTES) {
+            return NativeMemory.allocate(bytes, OWNER);
+        }
+        for (int i = 0; i < READ_BUFFERS; i++) {
+            MemorySegment buffer = readBuffers.getAndSet(i, null);
+            if (buffer != null) {
+                return buffer;
+            }
+        }
+        return NativeMemory.allocate(READ_BUFFER_BYTES, OWNER);
+    }
+
+    void returnReadBuffer(MemorySegment buffer) {
+        if (buffer.byteSize() == READ_BUFFER_BYTES) {
+            for (int i = 0; i < READ_BUFFERS; i++) {
+                if (readBuffers.compareAndSet(i, null, buffer)) {
+                    return;
+                }
+            }
+        }
+        NativeMemory.free(buffer);
+    }
+
+    /** Frees everything. No block may be pinned, no table open. */
     @Override
     public void close() {
-        throw new UnsupportedOperationException();
+        for (Shard shard : shards) {
+            shard.close();
+        }
+        for (int i = 0; i < READ_BUFFERS; i++) {
+            MemorySegment buffer = readBuffers.getAndSet(i, null);
+            if (buffer != null) {
+                NativeMemory.free(buffer);
+            }
+        }
+    }
+
+    private static long hash(long table, long offset) {
+        long hash = (offset ^ table * 0x9e3779b97f4a7c15L) * 0xbf58476d1ce4e5b9L;
+        return (hash ^ hash >>> 31) * 0x94d049bb133111ebL;
+    }
+
+    /** A slice of the cache with its own lock, table, records and share of the capacity. */
+    private final class Shard {
+        private final int index;
+        private final ReentrantLock lock = new ReentrantLock();
+        private final List<MemorySegment> slabs = new ArrayList<>();
+        private int records;
+        private int hand;
+        private long freeRecord;
+        private int listed;
+
+        /** Address of a record in the low 48 bits, hash bits above; 0 is empty. Linear probing, at most half full. */
+        private volatile long[] slots = new long[1024];
+
+        private volatile long used;
+        private long hits;
+
+        Shard(int index) {
+            this.index = index;
+        }
+
+        long pin(long hash, long table, long offset) {
+            long[] slots = this.slots;
+            int mask = slots.length - 1;
+            long tag = hash & ~ADDRESS_MASK;
+            for (int i = (int) hash & mask; ; i = (i + 1) & mask) {
+                long slot = slots[i];
+                if (slot == 0) {
+                    return 0;
+                }
+                if ((slot & ~ADDRESS_MASK) == tag) {
+                    long handle = slot & ADDRESS_MASK;
+                    if (Memory.getLong(handle + OFFSET) == offset
+                            && Memory.getLong(handle + TABLE) == table
+                            && tryPin(handle)) {
+                        if (Memory.getLong(handle + OFFSET) == offset && Memory.getLong(handle + TABLE) == table) {
+                            hits++;
+                            return handle;
+                        }
+                        BlockCache.this.release(handle);
+                        return 0;
+                    }
+                }
+            }
+        }
+
+        private static boolean tryPin(long handle) {
+            long state = (long) STATE.getOpaque(Memory.ALL, handle);
+            while ((state & LISTED) != 0) {
+                long pinned = (state & CHANCES) == CHANCES ? state + 1 : state + 1 + CHANCE;
+                long witness = (long) STATE.compareAndExchange(Memory.ALL, handle, state, pinned);
+                if (witness == state) {
+                    return true;
+                }
+                state = witness;
+            }
+            return false;
+        }
+
+        long insert(
+                long hash, long table, long offset, MemorySegment memory, long block, long bytes, int chances) {
+            long charge = memory.byteSize() + OVERHEAD;
+            lock.lock();
+            try {
+                long handle = pin(hash, table, offset);
+                if (handle != 0) {
+                    NativeMemory.free(memory);
+                    return handle;
+                }
+                boolean fits = makeRoom(charge);
+                handle = takeRecord();
+                Memory.putLong(handle + TABLE, table);
+                Memory.putLong(handle + OFFSET, offset);
+                Memory.putLong(handle + BLOCK, block);
+                Memory.putLong(handle + BYTES, bytes);
+                Memory.putLong(handle + MEMORY, memory.address());
+                Memory.putLong(handle + CHARGE, charge);
+                Memory.putLong(handle + SHARD, index);
+                if (fits) {
+                    addUsed(charge);
+                    STATE.setRelease(Memory.ALL, handle, 1 | LISTED | chances * CHANCE);
+                    list(hash, handle);
+                } else {
+                    STATE.setRelease(Memory.ALL, handle, 1L);
+                }
+                return handle;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Frees a block that is not listed and has lost its last pin. */
+        void free(long handle) {
+            NativeMemory.free(MemorySegment.ofAddress(Memory.getLong(handle + MEMORY)));
+            lock.lock();
+            try {
+                putRecord(handle);
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        void trim() {
+            lock.lock();
+            try {
+                makeRoom(0);
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        private long limit() {
+            return (capacity - reserved.get()) / shards.length;
+        }
+
+        private boolean makeRoom(long charge) {
+            long limit = limit();
+            if (charge > limit) {
+                return false;
+            }
+            // Four rounds take all chances from everything; what then remains is pinned.
+            for (long steps = 4L * records + 4; used + charge > limit; steps--) {
+                if (steps == 0 || records == 0) {
+                    return false;
+                }
+                hand = hand + 1 < records ? hand + 1 : 0;
+                long handle = record(hand);
+                long state = (long) STATE.getOpaque(Memory.ALL, handle);
+                if ((state & (LISTED | PINS)) == LISTED) {
+                    if ((state & CHANCES) != 0) {
+                        STATE.compareAndSet(Memory.ALL, handle, state, state - CHANCE);
+                    } else if (STATE.compareAndSet(Memory.ALL, handle, state, 0L)) {
+                        unlist(handle);
+                        addUsed(-Memory.getLong(handle + CHARGE));
+                        NativeMemory.free(MemorySegment.ofAddress(Memory.getLong(handle + MEMORY)));
+                        putRecord(handle);
+                    }
+                }
+            }
+            return true;
+        }
+
+        private void list(long hash, long handle) {
+            long[] slots = this.slots;
+            if (2 * (listed + 1) > slots.length) {
+                long[] larger = new long[2 * slots.length];
+                for (long slot : slots) {
+                    if (slot != 0) {
+                        long address = slot & ADDRESS_MASK;
+                        long rehash = hash(Memory.getLong(address + TABLE), Memory.getLong(address + OFFSET));
+                        larger[emptySlot(larger, rehash)] = slot;
+                    }
+                }
+                this.slots = larger;
+                slots = larger;
+            }
+            slots[emptySlot(slots, hash)] = handle | hash & ~ADDRESS_MASK;
+            listed++;
+        }
+
+        private static int emptySlot(long[] slots, long hash) {
+            int mask = slots.length - 1;
+            int i = (int) hash & mask;
+            while (slots[i] != 0) {
+                i = (i + 1) & mask;
+            }
+            return i;
+        }
+
+        /** Removes a record from the table and closes the gap, so that every probe still ends at the first empty slot. */
+        private void unlist(long handle) {
+            long[] slots = this.slots;
+            int mask = slots.length - 1;
+            int gap = home(handle, mask);
+            while ((slots[gap] & ADDRESS_MASK) != handle) {
+                gap = (gap + 1) & mask;
+            }
+            int i = gap;
+            while (true) {
+                i = (i + 1) & mask;
+                long slot = slots[i];
+                if (slot == 0) {
+                    break;
+                }
+                int home = home(slot & ADDRESS_MASK, mask);
+                if (((i - home) & mask) >= ((i - gap) & mask)) {
+                    slots[gap] = slot;
+                    gap = i;
+                }
+            }
+            slots[gap] = 0;
+            listed--;
+        }
+
+        private static int home(long handle, int mask) {
+            return (int) hash(Memory.getLong(handle + TABLE), Memory.getLong(handle + OFFSET)) & mask;
+        }
+
+        private long record(int i) {
+            return align(slabs.get(i / SLAB_RECORDS).address()) + (long) RECORD * (i % SLAB_RECORDS);
+        }
+
+        private long takeRecord() {
+            if (freeRecord == 0) {
+                MemorySegment slab = NativeMemory.allocate((long) RECORD * SLAB_RECORDS + ALIGNMENT, OWNER);
+                slab.fill((byte) 0);
+                slabs.add(slab);
+                for (int i = SLAB_RECORDS - 1; i >= 0; i--) {
+                    putRecord(align(slab.address()) + (long) RECORD * i);
+                }
+                records += SLAB_RECORDS;
+            }
+            long handle = freeRecord;
+            freeRecord = Memory.getLong(handle + SHARD);
+            return handle;
+        }
+
+        private void putRecord(long handle) {
+            Memory.putLong(handle + SHARD, freeRecord);
+            freeRecord = handle;
+        }
+
+        /** Under the lock; volatile only for readers of statistics. */
+        @SuppressWarnings("NonAtomicVolatileUpdate")
+        private void addUsed(long bytes) {
+            used += bytes;
+        }
+
+        void close() {
+            lock.lock();
+            try {
+                for (int i = 0; i < records; i++) {
+                    long handle = record(i);
+                    long state = (long) STATE.getVolatile(Memory.ALL, handle);
+                    if ((state & PINS) != 0) {
+                        throw new AssertionError("the cache was closed while a block was in use");
+                    }
+                    if ((state & LISTED) != 0) {
+                        NativeMemory.free(MemorySegment.ofAddress(Memory.getLong(handle + MEMORY)));
+                    }
+                }
+                for (MemorySegment slab : slabs) {
+                    NativeMemory.free(slab);
+                }
+                slabs.clear();
+                records = 0;
+                freeRecord = 0;
+                listed = 0;
+                slots = new long[1024];
+                used = 0;
+            } finally {
+                lock.unlock();
+            }
+        }
     }
 }

@@ -1,10 +1,17 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.Keys;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
+/**
+ * The tables of one level as one: they are in key order and do not overlap, so one of them at a time is open.
+ *
+ * <p>Not thread safe.
+ */
 public final class LevelIterator implements InternalIterator {
-    /** One table of the level: its bounds, and how to open an iterator over it. */
+    /** One table of the level: its upper bound, and how to open an iterator over it. */
     public interface Source {
         /** The largest user key in it. */
         byte[] largestKey();
@@ -13,56 +20,123 @@ public final class LevelIterator implements InternalIterator {
         InternalIterator open();
     }
 
-    /** @param sources in key order, not overlapping (the boundary user key of two neighbours may be the same) */
-    public LevelIterator(List<? extends Source> sources) {}
+    private final List<? extends Source> sources;
+    private int at = -1;
+    private @Nullable InternalIterator current;
+
+    /**
+     * Stands nowhere.
+     *
+     * @param sources in key order, not overlapping, not empty tables; neighbours may both have versions of the key between them
+     */
+    public LevelIterator(List<? extends Source> sources) {
+        this.sources = sources;
+    }
 
     @Override
     public void seekToFirst() {
-        throw new UnsupportedOperationException();
+        InternalIterator table = open(0);
+        if (table != null) {
+            table.seekToFirst();
+            skipEnded();
+        }
     }
 
     @Override
     public void seek(long key, int length, long trailer) {
-        throw new UnsupportedOperationException();
+        int low = 0;
+        int high = sources.size();
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (Keys.compare(sources.get(middle).largestKey(), key, length) < 0) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        InternalIterator table = open(low);
+        if (table != null) {
+            table.seek(key, length, trailer);
+            skipEnded();
+        }
     }
 
     @Override
     public void next() {
-        throw new UnsupportedOperationException();
+        InternalIterator table = current();
+        table.next();
+        if (!table.isValid()) {
+            skipEnded();
+        }
     }
 
     @Override
     public boolean isValid() {
-        throw new UnsupportedOperationException();
+        InternalIterator table = current;
+        return table != null && table.isValid();
     }
 
     @Override
     public long keyAddress() {
-        throw new UnsupportedOperationException();
+        return current().keyAddress();
     }
 
     @Override
     public int keyLength() {
-        throw new UnsupportedOperationException();
+        return current().keyLength();
     }
 
     @Override
     public long trailer() {
-        throw new UnsupportedOperationException();
+        return current().trailer();
     }
 
     @Override
     public long valueAddress() {
-        throw new UnsupportedOperationException();
+        return current().valueAddress();
     }
 
     @Override
     public int valueLength() {
-        throw new UnsupportedOperationException();
+        return current().valueLength();
     }
 
     @Override
     public void close() {
-        throw new UnsupportedOperationException();
+        InternalIterator table = current;
+        current = null;
+        at = -1;
+        if (table != null) {
+            table.close();
+        }
+    }
+
+    private InternalIterator current() {
+        InternalIterator table = current;
+        if (table == null) {
+            throw new IllegalStateException("the iterator stands on no entry");
+        }
+        return table;
+    }
+
+    /** From a table's end to the first entry of the next, or to nowhere after the last. */
+    private void skipEnded() {
+        while (current != null && !current.isValid()) {
+            InternalIterator next = open(at + 1);
+            if (next != null) {
+                next.seekToFirst();
+            }
+        }
+    }
+
+    private @Nullable InternalIterator open(int source) {
+        if (source != at) {
+            close();
+            if (source < sources.size()) {
+                current = sources.get(source).open();
+                at = source;
+            }
+        }
+        return current;
     }
 }

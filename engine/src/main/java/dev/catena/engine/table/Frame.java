@@ -1,0 +1,89 @@
+package dev.catena.engine.table;
+
+import dev.catena.engine.CorruptionException;
+import dev.catena.engine.entry.Memory;
+import dev.catena.io.memory.Xxh64;
+import java.nio.file.Path;
+
+/**
+ * The frame around each part of a table, as {@link TableFormat} lays it out: its header, its checksum, its compression. Stateless;
+ * thread safe.
+ */
+final class Frame {
+    private Frame() {}
+
+    static long storedBytes(long frame) {
+        return Integer.toUnsignedLong(Memory.getInt(frame + TableFormat.FRAME_STORED));
+    }
+
+    static long rawBytes(long frame) {
+        return Integer.toUnsignedLong(Memory.getInt(frame + TableFormat.FRAME_RAW));
+    }
+
+    /** Fills in the header of a frame whose payload follows it in memory; the frame is going to start at {@code offset}. */
+    static void seal(long frame, long offset, int storedBytes, int rawBytes) {
+        Memory.putInt(frame + TableFormat.FRAME_STORED, storedBytes);
+        Memory.putInt(frame + TableFormat.FRAME_RAW, rawBytes);
+        Memory.putLong(frame, hash(frame, offset, storedBytes));
+    }
+
+    /**
+     * Checks sizes and checksum.
+     *
+     * @param bytes of the frame, as known from where the next one starts
+     */
+    static void verify(Path file, long offset, long frame, long bytes) {
+        checkSizes(file, offset, frame, bytes);
+        long found = hash(frame, offset, storedBytes(frame));
+        long expected = Memory.getLong(frame);
+        if (found != expected) {
+            throw new CorruptionException(
+                    file,
+                    offset,
+                    "block checksum " + TableFormat.hex(expected),
+                    "block checksum " + TableFormat.hex(found));
+        }
+    }
+
+    /** Checks the sizes in the header against the frame's place in the file. */
+    static void checkSizes(Path file, long offset, long frame, long bytes) {
+        long stored = storedBytes(frame);
+        if (stored + TableFormat.FRAME_HEADER != bytes) {
+            throw new CorruptionException(
+                    file, offset, "a block of " + bytes + " bytes", (stored + TableFormat.FRAME_HEADER) + " bytes");
+        }
+        long raw = rawBytes(frame);
+        if (raw < stored || raw > TableFormat.RAW_MAX) {
+            throw new CorruptionException(
+                    file,
+                    offset,
+                    "a block of " + stored + " to " + TableFormat.RAW_MAX + " bytes unpacked",
+                    raw + " bytes");
+        }
+    }
+
+    /** Whether the payload is the raw bytes themselves. */
+    static boolean isPlain(long frame) {
+        return storedBytes(frame) == rawBytes(frame);
+    }
+
+    /** Copies or decompresses a checked frame's payload to memory with room for its raw bytes. */
+    static void unpack(Path file, long offset, long frame, long to) {
+        long payload = frame + TableFormat.FRAME_HEADER;
+        long stored = storedBytes(frame);
+        long raw = rawBytes(frame);
+        if (stored == raw) {
+            Memory.copy(payload, to, raw);
+        } else if (!Lz4.decompress(payload, (int) stored, to, (int) raw)) {
+            throw new CorruptionException(file, offset, "an LZ4 block of " + raw + " bytes", "other bytes");
+        }
+    }
+
+    private static long hash(long frame, long offset, long storedBytes) {
+        return Xxh64.hash(
+                Memory.ALL,
+                frame + TableFormat.FRAME_STORED,
+                TableFormat.FRAME_HEADER - TableFormat.FRAME_STORED + storedBytes,
+                offset);
+    }
+}

@@ -1,0 +1,225 @@
+package dev.catena.engine.table;
+
+import dev.catena.engine.entry.InternalIterator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A position in a table. Blocks come through the cache and stay pinned while the iterator stands in them.
+ *
+ * <p>After {@link #READ_AHEAD_AFTER} blocks since the last seek that had to be read from the file, it takes the walk for a long one:
+ * it reads many frames at once into a buffer of its own and unpacks them there, so that long scans neither cost a system call a
+ * block nor push out of the cache what lookups keep in it.
+ */
+final class TableIterator implements InternalIterator {
+    private static final String OWNER = "iterator";
+    private static final int READ_AHEAD_AFTER = 4;
+    private static final long READ_AHEAD_MIN = 64L << 10;
+    private static final long READ_AHEAD_MAX = 256L << 10;
+
+    private final TableReader table;
+    private final BlockCursor cursor;
+
+    /** Partition whose index is pinned, -1 for none. */
+    private int partition = -1;
+
+    private long index;
+
+    /** Frame in the partition that the cursor is in, -1 for none. */
+    private int frame = -1;
+
+    /** Its pinned block, 0 when it is in {@link #unpacked}. */
+    private long data;
+
+    private int blocksRead;
+    private long aheadBytes = READ_AHEAD_MIN;
+    private long aheadStart;
+    private long aheadEnd;
+    private @Nullable Buffer ahead;
+    private @Nullable Buffer unpacked;
+    private boolean closed;
+
+    TableIterator(TableReader table) {
+        this.table = table;
+        cursor = new BlockCursor(table.path());
+    }
+
+    @Override
+    public void seekToFirst() {
+        beginSeek();
+        if (toPartition(0)) {
+            toFrame(0);
+            cursor.next();
+        }
+    }
+
+    @Override
+    public void seek(long key, int length, long trailer) {
+        beginSeek();
+        if (!toPartition(IndexBlock.search(table.root(), key, length))) {
+            return;
+        }
+        long block = BlockCache.address(index);
+        toFrame(Math.min(IndexBlock.search(block, key, length), IndexBlock.count(block) - 1));
+        while (!cursor.seek(key, length, trailer)) {
+            if (!toNextFrame()) {
+                return;
+            }
+        }
+    }
+
+    @Override
+    public void next() {
+        if (!cursor.next() && toNextFrame()) {
+            cursor.next();
+        }
+    }
+
+    @Override
+    public boolean isValid() {
+        return cursor.isValid();
+    }
+
+    @Override
+    public long keyAddress() {
+        return cursor.key();
+    }
+
+    @Override
+    public int keyLength() {
+        return cursor.keyLength();
+    }
+
+    @Override
+    public long trailer() {
+        return cursor.trailer();
+    }
+
+    @Override
+    public long valueAddress() {
+        return cursor.value();
+    }
+
+    @Override
+    public int valueLength() {
+        return cursor.valueLength();
+    }
+
+    @Override
+    public void close() {
+        if (!closed) {
+            closed = true;
+            leavePartition();
+            cursor.close();
+            if (ahead != null) {
+                ahead.close();
+            }
+            if (unpacked != null) {
+                unpacked.close();
+            }
+            table.release();
+        }
+    }
+
+    private void beginSeek() {
+        if (closed) {
+            throw new AssertionError("a closed iterator was moved");
+        }
+        blocksRead = 0;
+        aheadBytes = READ_AHEAD_MIN;
+    }
+
+    /** Makes a partition's index the pinned one; false, and nowhere, when there is no such partition. */
+    private boolean toPartition(int to) {
+        if (to == partition) {
+            return true;
+        }
+        leavePartition();
+        if (to == table.partitions()) {
+            return false;
+        }
+        index = table.pinIndex(to);
+        partition = to;
+        return true;
+    }
+
+    /** Stands before the first entry of a frame of the partition. */
+    private void toFrame(int to) {
+        if (to == frame) {
+            cursor.rewind();
+            return;
+        }
+        leaveFrame();
+        long block = BlockCache.address(index);
+        long offset = IndexBlock.offset(block, 0, to);
+        long end = IndexBlock.offset(block, 0, to + 1);
+        long handle = table.pinDataIfCached(offset);
+        if (handle == 0 && blocksRead < READ_AHEAD_AFTER) {
+            handle = table.pinData(offset, end);
+            blocksRead++;
+        }
+        if (handle != 0) {
+            data = handle;
+            cursor.reset(offset, BlockCache.address(handle), BlockCache.length(handle));
+        } else {
+            unpackAhead(offset, end);
+        }
+        frame = to;
+    }
+
+    /** Stands before the first entry of the next frame; false, and nowhere, at the table's end. */
+    private boolean toNextFrame() {
+        if (frame + 1 < IndexBlock.count(BlockCache.address(index))) {
+            toFrame(frame + 1);
+            return true;
+        }
+        if (toPartition(partition + 1)) {
+            toFrame(0);
+            return true;
+        }
+        return false;
+    }
+
+    private void unpackAhead(long offset, long end) {
+        if (ahead == null || unpacked == null) {
+            ahead = new Buffer(READ_AHEAD_MIN, OWNER);
+            unpacked = new Buffer(READ_AHEAD_MIN, OWNER);
+        }
+        long bytes = end - offset;
+        if (offset < aheadStart || end > aheadEnd) {
+            long length = Math.max(bytes, Math.min(aheadBytes, table.layout().dataEnd() - offset));
+            aheadBytes = Math.min(2 * aheadBytes, READ_AHEAD_MAX);
+            aheadStart = 0;
+            aheadEnd = 0;
+            ahead.shrink(Math.max(length, READ_AHEAD_MAX));
+            ahead.ensure(length, 0);
+            table.readFully(ahead.segment(), length, offset);
+            aheadStart = offset;
+            aheadEnd = offset + length;
+        }
+        long from = ahead.address() + (offset - aheadStart);
+        Frame.verify(table.path(), offset, from, bytes);
+        long raw = Frame.rawBytes(from);
+        unpacked.shrink(Math.max(raw + Block.SLACK, READ_AHEAD_MAX));
+        unpacked.ensure(raw + Block.SLACK, 0);
+        Frame.unpack(table.path(), offset, from, unpacked.address());
+        table.checkPayload(offset, unpacked.address(), raw, TableReader.Kind.DATA);
+        cursor.reset(offset, unpacked.address(), (int) raw);
+    }
+
+    private void leaveFrame() {
+        cursor.clear();
+        frame = -1;
+        if (data != 0) {
+            table.cache().release(data);
+            data = 0;
+        }
+    }
+
+    private void leavePartition() {
+        leaveFrame();
+        if (partition >= 0) {
+            partition = -1;
+            table.cache().release(index);
+        }
+    }
+}

@@ -1,0 +1,429 @@
+package dev.catena.engine.table;
+
+import dev.catena.engine.CorruptionException;
+import dev.catena.engine.StoreIoException;
+import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.Lookup;
+import dev.catena.engine.entry.Memory;
+import dev.catena.engine.entry.ValueSink;
+import dev.catena.io.chain.ChainFile;
+import dev.catena.io.chain.ChainIoException;
+import dev.catena.io.chain.ChainRuntime;
+import dev.catena.io.memory.NativeMemory;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An open table: lookups, iterators and scanners over it.
+ *
+ * <p>It holds the root in memory (about a ten-thousandth of the file, charged to the cache); every other frame comes through the
+ * {@link BlockCache} and is checked (sizes, checksum, structure) when it is read from the file, before anything of it is used.
+ *
+ * <p>A lookup: the root says which partition, the partition's filter says whether to go on, its index says which block, the block is
+ * searched. Each step pins one block of the cache and gives it back; nothing is allocated when all are there.
+ *
+ * <p>Reference counted: iterators and scanners hold a reference each. Thread safe.
+ */
+public final class TableReader {
+    private static final String OWNER = "open tables";
+
+    private final ChainFile file;
+    private final Path path;
+    private final long number;
+    private final BlockCache cache;
+    private final TableLayout layout;
+    private final MemorySegment rootMemory;
+    private final long root;
+    private final int partitions;
+    private final TableProperties properties;
+    private final AtomicInteger references = new AtomicInteger(1);
+
+    private TableReader(ChainFile file, long number, BlockCache cache, TableLayout layout) {
+        this.file = file;
+        this.path = file.path();
+        this.number = number;
+        this.cache = cache;
+        this.layout = layout;
+        long rootOffset = layout.indexEnd();
+        long bytes = layout.propertiesEnd() - rootOffset;
+        MemorySegment frames = cache.takeReadBuffer(bytes);
+        try {
+            readFully(frames, bytes, rootOffset);
+            long propertiesOffset = layout.rootEnd();
+            long rootFrame = frames.address();
+            Frame.verify(path, rootOffset, rootFrame, propertiesOffset - rootOffset);
+            long propertiesFrame = rootFrame + propertiesOffset - rootOffset;
+            Frame.verify(path, propertiesOffset, propertiesFrame, layout.propertiesEnd() - propertiesOffset);
+            properties = readProperties(propertiesOffset, propertiesFrame);
+
+            long rootBytes = Frame.rawBytes(rootFrame);
+            rootMemory = NativeMemory.allocate(rootBytes + Block.SLACK, OWNER);
+            boolean good = false;
+            try {
+                root = rootMemory.address();
+                Frame.unpack(path, rootOffset, rootFrame, root);
+                IndexBlock.check(
+                        path,
+                        rootOffset,
+                        root,
+                        rootBytes,
+                        2,
+                        new long[] {layout.filterEnd(), layout.dataEnd()},
+                        new long[] {layout.indexEnd(), layout.filterEnd()});
+                partitions = IndexBlock.count(root);
+                good = true;
+            } finally {
+                if (!good) {
+                    NativeMemory.free(rootMemory);
+                }
+            }
+        } finally {
+            cache.returnReadBuffer(frames);
+        }
+        cache.reserve(rootMemory.byteSize());
+    }
+
+    /**
+     * Opens a table: reads and checks its footer, checksum table and root.
+     *
+     * @param file opened for reading; the reader owns it from here on, also when this throws
+     * @param number the table's number, unique among all tables that share the cache
+     * @param expectedFileChecksum as the manifest has it
+     * @throws CorruptionException when the file is not that table, whole
+     */
+    public static TableReader open(ChainFile file, long number, BlockCache cache, long expectedFileChecksum) {
+        boolean good = false;
+        try {
+            TableReader reader = new TableReader(file, number, cache, TableLayout.read(file, expectedFileChecksum));
+            good = true;
+            return reader;
+        } finally {
+            if (!good) {
+                file.close();
+            }
+        }
+    }
+
+    /** The table's number. */
+    public long number() {
+        return number;
+    }
+
+    /** What the table holds. */
+    public TableProperties properties() {
+        return properties;
+    }
+
+    /** Versions in the table. */
+    public long entries() {
+        return properties.entries();
+    }
+
+    /**
+     * Looks a key up as of a snapshot. Any thread that holds a reference.
+     *
+     * @param key an off-heap segment
+     * @param keyOffset where the key starts in it
+     * @param keyLength bytes of the key
+     * @param snapshotSequence the largest sequence number to see
+     * @param sink takes the value when there is one
+     */
+    public Lookup get(MemorySegment key, long keyOffset, int keyLength, long snapshotSequence, ValueSink sink) {
+        Lookup result = get(
+                Memory.address(key, keyOffset, keyLength), keyLength, Keys.seekTrailer(snapshotSequence), sink);
+        Reference.reachabilityFence(key);
+        return result;
+    }
+
+    private Lookup get(long key, int keyLength, long trailer, ValueSink sink) {
+        int partition = IndexBlock.search(root, key, keyLength);
+        if (partition == partitions || !mayContain(partition, key, keyLength)) {
+            return Lookup.ABSENT;
+        }
+        for (; partition < partitions; partition++) {
+            long index = pinIndex(partition);
+            try {
+                long block = BlockCache.address(index);
+                int count = IndexBlock.count(block);
+                for (int i = IndexBlock.search(block, key, keyLength); i < count; i++) {
+                    Lookup result = getFromFrame(
+                            IndexBlock.offset(block, 0, i),
+                            IndexBlock.offset(block, 0, i + 1),
+                            key,
+                            keyLength,
+                            trailer,
+                            sink);
+                    if (result != null) {
+                        return result;
+                    }
+                    // All before (key, trailer): only when it ends with versions of this key may the next have more.
+                    if (!IndexBlock.separatorEquals(block, i, key, keyLength)) {
+                        return Lookup.ABSENT;
+                    }
+                }
+            } finally {
+                cache.release(index);
+            }
+        }
+        return Lookup.ABSENT;
+    }
+
+    private @Nullable Lookup getFromFrame(
+            long offset, long end, long key, int keyLength, long trailer, ValueSink sink) {
+        long data = pinData(offset, end);
+        try {
+            return Block.find(
+                    path,
+                    offset,
+                    BlockCache.address(data),
+                    BlockCache.length(data),
+                    key,
+                    keyLength,
+                    trailer,
+                    sink);
+        } finally {
+            cache.release(data);
+        }
+    }
+
+    private boolean mayContain(int partition, long key, int keyLength) {
+        int probes = layout.filterProbes();
+        if (probes == 0) {
+            return true;
+        }
+        long hash = Filter.hash(key, keyLength);
+        long offset = IndexBlock.offset(root, 1, partition);
+        long filter = cache.pin(number, offset);
+        if (filter == 0) {
+            filter = load(offset, IndexBlock.offset(root, 1, partition + 1), Kind.FILTER);
+        }
+        boolean may = Filter.mayContain(BlockCache.address(filter), BlockCache.length(filter), probes, hash);
+        cache.release(filter);
+        return may;
+    }
+
+    /** A new iterator through the cache; holds a reference until closed. */
+    public InternalIterator iterator() {
+        retain();
+        return new TableIterator(this);
+    }
+
+    /** A new sequential pass over all entries past the cache, verified by chains; holds a reference until closed. */
+    public TableScanner scanner(ChainRuntime runtime) {
+        retain();
+        boolean good = false;
+        try {
+            TableScanner scanner = new TableScanner(this, runtime);
+            good = true;
+            return scanner;
+        } finally {
+            if (!good) {
+                release();
+            }
+        }
+    }
+
+    /**
+     * Reads and checks every byte of the file.
+     *
+     * @param progress hears bytes read since it last heard
+     * @return entries seen
+     * @throws CorruptionException at the first damage
+     */
+    public long verify(ChainRuntime runtime, LongConsumer progress) {
+        retain();
+        try {
+            return new TableVerifier(this, runtime, progress).verify();
+        } finally {
+            release();
+        }
+    }
+
+    /** Adds a reference; a new reader has one. The caller holds one already, or knows otherwise that it is open. */
+    public void retain() {
+        if (references.getAndIncrement() <= 0) {
+            throw new AssertionError("a closed table was retained");
+        }
+    }
+
+    /** Gives a reference back; the last one closes the file. Its blocks leave the cache as others need the room. */
+    public void release() {
+        int left = references.decrementAndGet();
+        if (left == 0) {
+            cache.reserve(-rootMemory.byteSize());
+            NativeMemory.free(rootMemory);
+            file.close();
+        } else if (left < 0) {
+            throw new AssertionError("a table was released more often than retained");
+        }
+    }
+
+    ChainFile file() {
+        return file;
+    }
+
+    Path path() {
+        return path;
+    }
+
+    BlockCache cache() {
+        return cache;
+    }
+
+    TableLayout layout() {
+        return layout;
+    }
+
+    /** The root's payload. */
+    long root() {
+        return root;
+    }
+
+    int partitions() {
+        return partitions;
+    }
+
+    /** The pinned index block of a partition. */
+    long pinIndex(int partition) {
+        long offset = IndexBlock.offset(root, 0, partition);
+        long handle = cache.pin(number, offset);
+        return handle != 0 ? handle : load(offset, IndexBlock.offset(root, 0, partition + 1), Kind.INDEX);
+    }
+
+    /** The pinned data block whose frame is at [offset, end). */
+    long pinData(long offset, long end) {
+        long handle = cache.pin(number, offset);
+        return handle != 0 ? handle : load(offset, end, Kind.DATA);
+    }
+
+    /** The pinned data block, or 0 when it is not in the cache. */
+    long pinDataIfCached(long offset) {
+        return cache.pin(number, offset);
+    }
+
+    /** What a frame's payload is checked as. */
+    enum Kind {
+        DATA,
+        INDEX,
+        FILTER
+    }
+
+    /** Reads a frame into the cache and pins it. */
+    private long load(long offset, long end, Kind kind) {
+        long frameBytes = end - offset;
+        if (frameBytes > BlockCache.READ_BUFFER_BYTES) {
+            return loadLarge(offset, frameBytes, kind);
+        }
+        MemorySegment frame = cache.takeReadBuffer(frameBytes);
+        try {
+            readFully(frame, frameBytes, offset);
+            return admit(frame.address(), offset, frameBytes, kind);
+        } finally {
+            cache.returnReadBuffer(frame);
+        }
+    }
+
+    /** Reads a large frame straight into the block's memory, where it stays when it is not compressed. */
+    private long loadLarge(long offset, long frameBytes, Kind kind) {
+        MemorySegment memory = BlockCache.allocate(frameBytes);
+        boolean kept = false;
+        try {
+            long frame = BlockCache.start(memory);
+            readFully(memory.asSlice(frame - memory.address()), frameBytes, offset);
+            if (kind == Kind.DATA && frameBytes >= TableFormat.FRAME_HEADER && Frame.isPlain(frame)) {
+                Frame.verify(path, offset, frame, frameBytes);
+                long block = frame + TableFormat.FRAME_HEADER;
+                long bytes = Frame.rawBytes(frame);
+                checkPayload(offset, block, bytes, kind);
+                kept = true;
+                return cache.insert(number, offset, memory, block, bytes, BlockCache.CHANCES_DATA);
+            }
+            return admit(frame, offset, frameBytes, kind);
+        } finally {
+            if (!kept) {
+                NativeMemory.free(memory);
+            }
+        }
+    }
+
+    private long admit(long frame, long offset, long frameBytes, Kind kind) {
+        Frame.verify(path, offset, frame, frameBytes);
+        long bytes = Frame.rawBytes(frame);
+        MemorySegment memory = BlockCache.allocate(bytes);
+        boolean kept = false;
+        try {
+            long block = BlockCache.start(memory);
+            Frame.unpack(path, offset, frame, block);
+            checkPayload(offset, block, bytes, kind);
+            kept = true;
+            return cache.insert(
+                    number,
+                    offset,
+                    memory,
+                    block,
+                    bytes,
+                    kind == Kind.DATA ? BlockCache.CHANCES_DATA : BlockCache.CHANCES_INDEX);
+        } finally {
+            if (!kept) {
+                NativeMemory.free(memory);
+            }
+        }
+    }
+
+    void checkPayload(long offset, long block, long bytes, Kind kind) {
+        switch (kind) {
+            case DATA -> Block.check(path, offset, block, (int) bytes);
+            case INDEX ->
+                IndexBlock.check(
+                        path, offset, block, bytes, 1, new long[] {0}, new long[] {layout.dataEnd()});
+            case FILTER -> {
+                if (bytes < Filter.LINE || bytes % Filter.LINE != 0) {
+                    throw new CorruptionException(
+                            path, offset, "a filter of whole lines", "a filter of " + bytes + " bytes");
+                }
+            }
+        }
+    }
+
+    /** Reads exactly so many bytes to the start of a segment. */
+    void readFully(MemorySegment to, long bytes, long offset) {
+        try {
+            long read = file.read(to, 0, bytes, offset);
+            if (read < bytes) {
+                throw new CorruptionException(
+                        path, offset, bytes + " bytes", "the file's end after " + read + " bytes");
+            }
+        } catch (ChainIoException e) {
+            throw new StoreIoException(e.getMessage(), e);
+        }
+    }
+
+    private TableProperties readProperties(long offset, long frame) {
+        long bytes = Frame.rawBytes(frame);
+        long p = frame + TableFormat.FRAME_HEADER;
+        if (!Frame.isPlain(frame) || bytes < TableFormat.PROPERTIES_BYTES) {
+            throw new CorruptionException(path, offset, "properties", bytes + " bytes that are none");
+        }
+        long smallestLength = Integer.toUnsignedLong(Memory.getInt(p + 40));
+        long largestLength = Integer.toUnsignedLong(Memory.getInt(p + 44));
+        if (bytes != TableFormat.PROPERTIES_BYTES + smallestLength + largestLength) {
+            throw new CorruptionException(path, offset, "properties", "keys that leave them");
+        }
+        long keys = p + TableFormat.PROPERTIES_BYTES;
+        return new TableProperties(
+                layout.fileBytes(),
+                layout.fileChecksum(),
+                Memory.getLong(p),
+                Memory.getLong(p + 8),
+                Memory.getLong(p + 16),
+                Memory.getLong(p + 24),
+                Memory.getLong(p + 32),
+                Memory.toArray(keys, (int) smallestLength),
+                Memory.toArray(keys + smallestLength, (int) largestLength));
+    }
+}

@@ -1,0 +1,151 @@
+package dev.catena.engine.table;
+
+import dev.catena.engine.CorruptionException;
+import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.Memory;
+import dev.catena.io.chain.ChainRuntime;
+import java.util.function.LongConsumer;
+
+/**
+ * Reads a whole table and checks all that can be checked: the checksum table and every chunk (by chains), every frame's checksum,
+ * that entries are in order and as many as the footer says, that index and root lead to every frame, that every key passes its
+ * filter.
+ */
+final class TableVerifier {
+    private static final String OWNER = "table verifier";
+
+    private final TableReader table;
+    private final TableLayout layout;
+    private final ChainRuntime runtime;
+    private final LongConsumer progress;
+
+    TableVerifier(TableReader table, ChainRuntime runtime, LongConsumer progress) {
+        this.table = table;
+        this.layout = table.layout();
+        this.runtime = runtime;
+        this.progress = progress;
+    }
+
+    /** Returns the number of entries. */
+    long verify() {
+        TableLayout.read(table.file(), layout.fileChecksum());
+        long told = 0;
+        long entries = 0;
+        int partition = -1;
+        try (FrameStream frames = new FrameStream(table, runtime);
+                BlockCursor cursor = new BlockCursor(table.path());
+                Buffer unpacked = new Buffer(64 << 10, OWNER);
+                Buffer lastKey = new Buffer(256, OWNER);
+                Buffer index = new Buffer(64 << 10, OWNER);
+                Buffer filter = new Buffer(64 << 10, OWNER)) {
+            int frameInPartition = 0;
+            int framesInPartition = 0;
+            int filterBytes = 0;
+            int lastLength = -1;
+            long lastTrailer = 0;
+            while (frames.advance(layout.dataEnd())) {
+                long offset = frames.offset();
+                Frame.verify(table.path(), offset, frames.frame(), frames.bytes());
+                if (frameInPartition == framesInPartition) {
+                    partition++;
+                    if (partition == table.partitions()) {
+                        throw damaged(layout.indexEnd(), "a root that leads to every block", "one that ends early");
+                    }
+                    load(index, partition, 0, TableReader.Kind.INDEX);
+                    filterBytes = layout.filterProbes() == 0 ? 0 : load(filter, partition, 1, TableReader.Kind.FILTER);
+                    frameInPartition = 0;
+                    framesInPartition = IndexBlock.count(index.address());
+                }
+                if (IndexBlock.offset(index.address(), 0, frameInPartition) != offset
+                        || IndexBlock.offset(index.address(), 0, frameInPartition + 1) != offset + frames.bytes()) {
+                    throw damaged(
+                            IndexBlock.offset(table.root(), 0, partition),
+                            "an index that leads to the block at " + offset,
+                            "one that leads elsewhere");
+                }
+                long raw = Frame.rawBytes(frames.frame());
+                unpacked.ensure(raw + Block.SLACK, 0);
+                Frame.unpack(table.path(), offset, frames.frame(), unpacked.address());
+                table.checkPayload(offset, unpacked.address(), raw, TableReader.Kind.DATA);
+                cursor.reset(offset, unpacked.address(), (int) raw);
+                while (cursor.next()) {
+                    if (lastLength >= 0
+                            && Keys.compare(
+                                            lastKey.address(),
+                                            lastLength,
+                                            lastTrailer,
+                                            cursor.key(),
+                                            cursor.keyLength(),
+                                            cursor.trailer())
+                                    >= 0) {
+                        throw damaged(offset, "ascending keys", "a key that is not after the one before");
+                    }
+                    checkReachable(cursor, index.address(), partition, frameInPartition, offset);
+                    if (filterBytes > 0
+                            && !Filter.mayContain(
+                                    filter.address(),
+                                    filterBytes,
+                                    layout.filterProbes(),
+                                    Filter.hash(cursor.key(), cursor.keyLength()))) {
+                        throw damaged(
+                                IndexBlock.offset(table.root(), 1, partition),
+                                "a filter with every key",
+                                "one without a key of the block at " + offset);
+                    }
+                    lastLength = cursor.keyLength();
+                    lastTrailer = cursor.trailer();
+                    lastKey.ensure(lastLength, 0);
+                    Memory.copy(cursor.key(), lastKey.address(), lastLength);
+                    entries++;
+                }
+                frameInPartition++;
+                progress.accept(offset + frames.bytes() - told);
+                told = offset + frames.bytes();
+            }
+            frames.drain(layout.bodyBytes());
+            if (partition + 1 != table.partitions() || frameInPartition != framesInPartition) {
+                throw damaged(layout.indexEnd(), "a root that leads to blocks only", "one that leads further");
+            }
+        }
+        if (entries != layout.entries() || entries != table.entries()) {
+            throw damaged(
+                    layout.fileBytes() - TableFormat.FOOTER_BYTES, layout.entries() + " entries", entries + " entries");
+        }
+        progress.accept(layout.fileBytes() - told);
+        return entries;
+    }
+
+    /** A lookup goes to the first frame whose separator is not before the key: that must be this one, or one with the key too. */
+    private void checkReachable(BlockCursor cursor, long index, int partition, int frame, long offset) {
+        int found = IndexBlock.search(index, cursor.key(), cursor.keyLength());
+        boolean reachable = IndexBlock.search(table.root(), cursor.key(), cursor.keyLength()) <= partition
+                && (found == frame
+                        || found < frame
+                                && IndexBlock.separatorEquals(index, frame - 1, cursor.key(), cursor.keyLength()));
+        if (!reachable) {
+            throw damaged(
+                    IndexBlock.offset(table.root(), 0, partition),
+                    "an index that leads to every key",
+                    "one that misses a key of the block at " + offset);
+        }
+    }
+
+    /** Reads a partition's index or filter from the file, not the cache, and returns its bytes. */
+    private int load(Buffer to, int partition, int column, TableReader.Kind kind) {
+        long offset = IndexBlock.offset(table.root(), column, partition);
+        long bytes = IndexBlock.offset(table.root(), column, partition + 1) - offset;
+        try (Buffer frame = new Buffer(Math.max(bytes, TableFormat.FRAME_HEADER), OWNER)) {
+            table.readFully(frame.segment(), bytes, offset);
+            Frame.verify(table.path(), offset, frame.address(), bytes);
+            long raw = Frame.rawBytes(frame.address());
+            to.ensure(raw + Block.SLACK, 0);
+            Frame.unpack(table.path(), offset, frame.address(), to.address());
+            table.checkPayload(offset, to.address(), raw, kind);
+            return (int) raw;
+        }
+    }
+
+    private CorruptionException damaged(long offset, String expected, String found) {
+        return new CorruptionException(table.path(), offset, expected, found);
+    }
+}
