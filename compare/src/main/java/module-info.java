@@ -6,8 +6,6 @@ open module dev.catena.compare {
     requires dev.catena.bpf;
     requires dev.catena.io;
     requires info.picocli;
-    requires java.desktop;
     requires java.management;
-    requires xchart;
     requires rocksdbjni;
 }

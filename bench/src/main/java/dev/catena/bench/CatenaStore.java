@@ -31,8 +31,12 @@ public final class CatenaStore implements KeyValueStore {
     }
 
     @Override
-    public void settle() {
+    public void flush() {
         db.flush();
+    }
+
+    @Override
+    public void settle() {
         db.compact();
     }
 

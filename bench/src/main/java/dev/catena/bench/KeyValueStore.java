@@ -12,6 +12,9 @@ public interface KeyValueStore extends AutoCloseable {
     /** Opens a session for one thread. */
     Session session();
 
+    /** Writes what is in memtables to tables, which also begins a new log, and waits. */
+    void flush();
+
     /** Brings all data to the bottom level and waits, so that what is read afterwards lies the same way in every store. */
     void settle();
 

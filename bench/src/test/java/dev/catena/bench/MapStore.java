@@ -22,6 +22,9 @@ class MapStore implements KeyValueStore {
     }
 
     @Override
+    public void flush() {}
+
+    @Override
     public void settle() {}
 
     @Override

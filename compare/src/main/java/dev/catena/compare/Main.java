@@ -1,19 +1,97 @@
 package dev.catena.compare;
 
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
 
-/** The entry point of {@code bin/catena}: names the sub-commands and turns their outcome into an exit code. */
+/**
+ * The entry point of {@code bin/catena}: names the sub-commands and turns their outcome into an exit code. 0: done; 1: it could not
+ * be done, or what was asked for is not so (a key that is absent, damage found); 2: the command line was not understood. An error is
+ * one line on stderr, with the stack trace below it under {@code --verbose}.
+ */
 @Command(
         name = "catena",
-        description = "An embedded key-value store whose I/O runs as kernel-steered chains.",
+        description = "Catena, an embedded key-value store whose I/O runs as kernel-steered chains.",
         version = "catena 0.1.0-SNAPSHOT",
         mixinStandardHelpOptions = true,
-        synopsisSubcommandLabel = "COMMAND")
-public final class Main {
+        synopsisSubcommandLabel = "COMMAND",
+        footer = {
+            "",
+            "Examples:",
+            "  catena compare                 all workloads on Catena and RocksDB, within three minutes",
+            "  catena doctor                  what this machine offers, and which backend is chosen",
+            "  catena db DIR scan --limit 10  the first ten entries of a store",
+            "",
+            "Exit codes: 0 done; 1 not done, not found or damaged; 2 wrong usage."
+        })
+public final class Main implements Runnable {
+    @Spec
+    @SuppressWarnings("NullAway.Init") // picocli sets it
+    private CommandSpec spec;
+
+    @Option(
+            names = "--verbose",
+            scope = ScopeType.INHERIT,
+            description = "With an error, print the stack trace as well.")
+    private boolean verbose;
+
     private Main() {}
 
+    /** Runs the command and ends the JVM with its exit code. */
     public static void main(String[] arguments) {
-        System.exit(new CommandLine(new Main()).execute(arguments));
+        // Whatever the locale: tables hold a few characters beyond ASCII.
+        PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8);
+        PrintStream err = new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
+        int exit = run(arguments, out, err);
+        out.flush();
+        System.exit(exit);
+    }
+
+    /** Runs the command on given streams and returns its exit code. */
+    static int run(String[] arguments, PrintStream out, PrintStream err) {
+        Main main = new Main();
+        CommandLine line = new CommandLine(main)
+                .addSubcommand(CompareCommand.line(out))
+                .addSubcommand(new DoctorCommand(out))
+                .addSubcommand(DbCommand.line(out));
+        line.setOut(new PrintWriter(out, true, StandardCharsets.UTF_8));
+        line.setErr(new PrintWriter(err, true, StandardCharsets.UTF_8));
+        line.setUsageHelpAutoWidth(true);
+        line.setCaseInsensitiveEnumValuesAllowed(true);
+        line.setExecutionExceptionHandler((thrown, command, parsed) -> {
+            err.println("catena: " + message(thrown));
+            if (main.verbose) {
+                thrown.printStackTrace(err);
+            }
+            return 1;
+        });
+        line.setParameterExceptionHandler((thrown, unused) -> {
+            err.println("catena: " + thrown.getMessage());
+            err.println("See: " + thrown.getCommandLine().getCommandSpec().qualifiedName() + " --help");
+            return 2;
+        });
+        return line.execute(arguments);
+    }
+
+    private static String message(Throwable thrown) {
+        String message = thrown.getMessage();
+        return (message == null ? thrown.toString() : message)
+                .lines()
+                .findFirst()
+                .orElse("");
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "a command is needed: compare, doctor or db");
     }
 }

@@ -1,0 +1,323 @@
+package dev.catena.compare;
+
+import dev.catena.engine.Db;
+import dev.catena.engine.DbIterator;
+import dev.catena.engine.Durability;
+import dev.catena.engine.Options;
+import dev.catena.engine.Stats;
+import dev.catena.engine.VerifyReport;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** {@code catena db DIR …}: looks into a store, and changes it by hand. */
+@Command(
+        name = "db",
+        description = "Looks into a store, and changes it by hand. The store must not be open elsewhere.",
+        mixinStandardHelpOptions = true,
+        synopsisSubcommandLabel = "COMMAND",
+        footer = {
+            "",
+            "Keys and values are text: \\xNN is the byte with that hexadecimal number, \\\\ a backslash. Bytes that are not"
+                    + " printable ASCII are shown that way. With --hex: two digits a byte.",
+            "",
+            "Examples:",
+            "  catena db DIR put fruit/1 apple",
+            "  catena db DIR get fruit/1",
+            "  catena db DIR scan --from fruit/ --to fruit0 --limit 10",
+            "  catena db DIR stats",
+            "  catena db DIR verify",
+            "",
+            "Exit codes: 0 done; 1 not found, damage found, or not done; 2 wrong usage."
+        })
+final class DbCommand implements Runnable {
+    private final PrintStream out;
+
+    @Spec
+    @SuppressWarnings("NullAway.Init") // picocli sets it
+    private CommandSpec spec;
+
+    @Parameters(index = "0", paramLabel = "DIR", description = "The store's directory.")
+    @SuppressWarnings("NullAway.Init") // picocli sets it
+    private Path directory;
+
+    @Option(names = "--hex", scope = ScopeType.INHERIT, description = "Keys and values are hexadecimal.")
+    private boolean hex;
+
+    private DbCommand(PrintStream out) {
+        this.out = out;
+    }
+
+    /** The command with its sub-commands. */
+    static CommandLine line(PrintStream out) {
+        DbCommand db = new DbCommand(out);
+        return new CommandLine(db)
+                .addSubcommand(new Get(db))
+                .addSubcommand(new Put(db))
+                .addSubcommand(new Delete(db))
+                .addSubcommand(new Scan(db))
+                .addSubcommand(new StatsOf(db))
+                .addSubcommand(new Verify(db));
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(
+                spec.commandLine(), "a command is needed after DIR: get, put, delete, scan, stats or verify");
+    }
+
+    private Db open(boolean create) {
+        if (!create && !Files.isDirectory(directory)) {
+            throw new CommandFailure(directory + ": there is no such directory");
+        }
+        return Db.open(directory, Options.defaults().withCreateIfMissing(create));
+    }
+
+    private byte[] parse(String text) {
+        return Text.parse(text, hex);
+    }
+
+    private String format(byte[] bytes) {
+        return Text.format(bytes, hex);
+    }
+
+    @Command(
+            name = "get",
+            description = "Prints a key's value.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Example:", "  catena db DIR get fruit/1", "", "Exit codes: 0 found; 1 not found."})
+    private static final class Get implements Callable<Integer> {
+        private final DbCommand db;
+
+        @Parameters(index = "0", paramLabel = "KEY", description = "The key.")
+        @SuppressWarnings("NullAway.Init") // picocli sets it
+        private String key;
+
+        @Option(names = "--raw", description = "Print the value's bytes as they are, and no line end.")
+        private boolean raw;
+
+        Get(DbCommand db) {
+            this.db = db;
+        }
+
+        @Override
+        public Integer call() {
+            byte[] value;
+            try (Db store = db.open(false)) {
+                value = store.get(db.parse(key));
+            }
+            if (value == null) {
+                throw new CommandFailure("no such key: " + key);
+            }
+            if (raw) {
+                db.out.write(value, 0, value.length);
+            } else {
+                db.out.println(db.format(value));
+            }
+            return 0;
+        }
+    }
+
+    @Command(
+            name = "put",
+            description = "Sets a key's value, durably. Makes the store if there is none.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Example:", "  catena db DIR put fruit/1 apple"})
+    private static final class Put implements Callable<Integer> {
+        private final DbCommand db;
+
+        @Parameters(index = "0", paramLabel = "KEY", description = "The key.")
+        @SuppressWarnings("NullAway.Init") // picocli sets it
+        private String key;
+
+        @Parameters(index = "1", paramLabel = "VALUE", description = "The value.")
+        @SuppressWarnings("NullAway.Init") // picocli sets it
+        private String value;
+
+        Put(DbCommand db) {
+            this.db = db;
+        }
+
+        @Override
+        public Integer call() {
+            byte[] keyBytes = db.parse(key);
+            byte[] valueBytes = db.parse(value);
+            try (Db store = db.open(true)) {
+                store.put(keyBytes, valueBytes, Durability.SYNCED);
+            }
+            return 0;
+        }
+    }
+
+    @Command(
+            name = "delete",
+            description = "Removes a key, durably; no error when it is not there.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Example:", "  catena db DIR delete fruit/1"})
+    private static final class Delete implements Callable<Integer> {
+        private final DbCommand db;
+
+        @Parameters(index = "0", paramLabel = "KEY", description = "The key.")
+        @SuppressWarnings("NullAway.Init") // picocli sets it
+        private String key;
+
+        Delete(DbCommand db) {
+            this.db = db;
+        }
+
+        @Override
+        public Integer call() {
+            byte[] keyBytes = db.parse(key);
+            try (Db store = db.open(false)) {
+                store.delete(keyBytes, Durability.SYNCED);
+            }
+            return 0;
+        }
+    }
+
+    @Command(
+            name = "scan",
+            description = "Prints keys and values in key order, a line each, with a tab between.",
+            mixinStandardHelpOptions = true,
+            footer = {
+                "",
+                "Examples:",
+                "  catena db DIR scan --limit 10",
+                "  catena db DIR scan --from fruit/ --to fruit0   (0 comes after /: all keys that begin with fruit/)"
+            })
+    private static final class Scan implements Callable<Integer> {
+        private final DbCommand db;
+
+        @Option(names = "--from", paramLabel = "KEY", description = "Begin with this key or the next.")
+        private @Nullable String from;
+
+        @Option(names = "--to", paramLabel = "KEY", description = "End before this key.")
+        private @Nullable String to;
+
+        @Option(names = "--limit", paramLabel = "N", description = "Print at most so many.")
+        private long limit = Long.MAX_VALUE;
+
+        Scan(DbCommand db) {
+            this.db = db;
+        }
+
+        @Override
+        public Integer call() {
+            byte[] fromKey = from == null ? null : db.parse(from);
+            byte[] toKey = to == null ? null : db.parse(to);
+            try (Db store = db.open(false);
+                    DbIterator iterator = store.iterator()) {
+                if (fromKey == null) {
+                    iterator.seekToFirst();
+                } else {
+                    iterator.seek(fromKey);
+                }
+                for (long printed = 0; printed < limit && iterator.isValid(); printed++) {
+                    byte[] key = iterator.key();
+                    if (toKey != null && Arrays.compareUnsigned(key, toKey) >= 0) {
+                        break;
+                    }
+                    db.out.println(db.format(key) + "\t" + db.format(iterator.value()));
+                    if (db.out.checkError()) {
+                        break; // the reader, such as head, has seen enough
+                    }
+                    iterator.next();
+                }
+            }
+            return 0;
+        }
+    }
+
+    @Command(
+            name = "stats",
+            description = "Prints figures about the store.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Example:", "  catena db DIR stats"})
+    private static final class StatsOf implements Callable<Integer> {
+        private final DbCommand db;
+
+        StatsOf(DbCommand db) {
+            this.db = db;
+        }
+
+        @Override
+        public Integer call() {
+            Stats stats;
+            try (Db store = db.open(false)) {
+                stats = store.stats();
+            }
+            row("backend", stats.backend());
+            row("last sequence", grouped(stats.lastSequence()));
+            for (Stats.Level level : stats.levels()) {
+                row(
+                        "level " + level.level(),
+                        grouped(level.tables()) + " tables, " + grouped(level.bytes()) + " bytes");
+            }
+            row("memtable", grouped(stats.memory().memtableBytes()) + " bytes");
+            row("block cache", grouped(stats.memory().cacheBytes()) + " bytes");
+            row("log files", grouped(stats.log().files()));
+            new TreeMap<>(stats.chains()).forEach((name, count) -> row("chains: " + name, grouped(count)));
+            return 0;
+        }
+
+        private void row(String name, String value) {
+            db.out.println(String.format(Locale.ROOT, "%-24s %s", name, value));
+        }
+
+        private static String grouped(long number) {
+            return String.format(Locale.ROOT, "%,d", number);
+        }
+    }
+
+    @Command(
+            name = "verify",
+            description = "Reads every table and log, and checks every checksum and the order of keys.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Example:", "  catena db DIR verify", "", "Exit codes: 0 whole; 1 damage found."})
+    private static final class Verify implements Callable<Integer> {
+        private final DbCommand db;
+
+        Verify(DbCommand db) {
+            this.db = db;
+        }
+
+        @Override
+        public Integer call() {
+            VerifyReport report;
+            try (Db store = db.open(false)) {
+                ProgressBar progress = new ProgressBar(db.out, CompareCommand.isTerminal(), ProgressBar.NO_PLAN);
+                long began = System.nanoTime();
+                report = store.verify((file, done, total) -> {
+                    double seconds = Math.max(1e-3, (System.nanoTime() - began) / 1e9);
+                    String rate = String.format(Locale.ROOT, "  %,.0f MB/s", done / 1e6 / seconds);
+                    progress.at(total == 0 ? 1 : (double) done / total, "verify " + file.getFileName(), rate);
+                });
+                progress.clear();
+            }
+            for (VerifyReport.Damage damage : report.damages()) {
+                db.out.println("DAMAGED  " + damage);
+            }
+            db.out.println(String.format(
+                    Locale.ROOT,
+                    "%,d files, %,d bytes, %,d entries: %s",
+                    report.files(),
+                    report.bytes(),
+                    report.entries(),
+                    report.isWhole() ? "whole" : report.damages().size() + " damaged"));
+            return report.isWhole() ? 0 : 1;
+        }
+    }
+}

@@ -1,0 +1,41 @@
+package dev.catena.compare;
+
+import dev.catena.bench.Workload;
+
+/**
+ * How much a comparison does.
+ *
+ * @param rounds runs of each workload on each engine
+ * @param keys keys in the loaded store, and puts of fillrandom
+ * @param seconds longest measured part of a run, in seconds; fillrandom has {@value #FILL_FACTOR} times as long
+ * @param warmUpSeconds how long a workload runs before it is measured, in seconds
+ */
+record Scale(int rounds, long keys, double seconds, double warmUpSeconds) {
+    /** Everything within three minutes. */
+    static final Scale QUICK = new Scale(3, 500_000, 1.0, 0.4);
+
+    /** For figures to keep: about an hour. */
+    static final Scale FULL = new Scale(5, 4_000_000, 15.0, 3.0);
+
+    private static final int FILL_FACTOR = 4;
+
+    /** Operations of a run at most: fillrandom ends with its keys, all others with their time. */
+    long operations(Workload workload) {
+        return workload == Workload.FILLRANDOM ? keys : Long.MAX_VALUE;
+    }
+
+    /** Longest measured part of a run, in nanoseconds. */
+    long nanos(Workload workload) {
+        return (long) (seconds * 1e9 * (workload == Workload.FILLRANDOM ? FILL_FACTOR : 1));
+    }
+
+    /** The same in seconds. */
+    double secondsOf(Workload workload) {
+        return nanos(workload) / 1e9;
+    }
+
+    /** How long a workload runs before it is measured, in nanoseconds. */
+    long warmUpNanos() {
+        return (long) (warmUpSeconds * 1e9);
+    }
+}
