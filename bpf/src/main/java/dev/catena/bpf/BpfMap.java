@@ -24,13 +24,13 @@ public final class BpfMap {
         check("lookup", library.mapLookup(library.mapFd(map), key, value));
     }
 
-    /** The memory of an arena map, mapped into this process until the object is closed. */
-    public MemorySegment memory() {
+    /** The memory of an arena map of {@code bytes} bytes, mapped into this process until the object is closed. */
+    public MemorySegment memory(long bytes) {
         MemorySegment memory = library.mapMemory(map);
         if (memory.address() == 0) {
             throw new BpfException("mapping BPF map " + name, library.errno(), "");
         }
-        return memory;
+        return memory.reinterpret(bytes);
     }
 
     private void check(String what, int result) {

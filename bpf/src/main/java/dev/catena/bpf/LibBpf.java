@@ -195,12 +195,10 @@ final class LibBpf {
         return call(mapFd, map);
     }
 
-    /** The memory of a mapped map (an arena), as libbpf mapped it when the object was loaded. */
+    /** Where a mapped map (an arena) is, as libbpf mapped it when the object was loaded. */
     MemorySegment mapMemory(MemorySegment map) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment size = arena.allocate(LONG);
-            MemorySegment memory = pointer(mapMemory, map, size);
-            return memory.reinterpret(size.get(LONG, 0));
+            return pointer(mapMemory, map, arena.allocate(LONG));
         }
     }
 

@@ -4,9 +4,10 @@ import static dev.catena.io.internal.ChainLayout.*;
 
 import dev.catena.io.internal.ChainLayout.Chain;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.NonReadableChannelException;
+import java.nio.channels.NonWritableChannelException;
 import java.util.ArrayDeque;
 
 /**
@@ -95,7 +96,7 @@ final class PortableDriver implements Driver, Interpreter.Requests {
                 channel.force(false);
             }
             return written;
-        } catch (IOException | UncheckedIOException e) {
+        } catch (IOException | NonReadableChannelException | NonWritableChannelException e) {
             return -PortableFiles.errno(e);
         }
     }

@@ -2,7 +2,6 @@ package dev.catena.io.internal;
 
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
-import java.nio.channels.NonWritableChannelException;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -40,9 +39,7 @@ final class PortableFiles {
         if (message.contains("Invalid argument")) {
             return Errno.EINVAL;
         }
-        if (e instanceof ClosedChannelException
-                || e instanceof NonWritableChannelException
-                || message.contains("Bad file")) {
+        if (e instanceof ClosedChannelException || e instanceof IllegalStateException || message.contains("Bad file")) {
             return EBADF;
         }
         return Errno.EIO;

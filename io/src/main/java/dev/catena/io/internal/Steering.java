@@ -45,8 +45,8 @@ final class Steering implements AutoCloseable {
             String program = arguments <= 3 ? "hook_cqe" : "hook_fields";
             object.skip(arguments <= 3 ? "hook_fields" : "hook_cqe");
             object.load();
-            MemorySegment arena = object.map("arena").memory();
-            if (arena.byteSize() != ARENA_BYTES || (arena.address() & (ARENA_BYTES - 1)) != 0) {
+            MemorySegment arena = object.map("arena").memory(ARENA_BYTES);
+            if ((arena.address() & (ARENA_BYTES - 1)) != 0) {
                 throw new UnsupportedOperationException("the arena is not where it must be: " + arena);
             }
             memory = new SharedMemory(arena, object);
