@@ -103,7 +103,11 @@ final class Block {
             }
             previousLength = shared + unshared;
             if (shared < matched) {
-                return Lookup.ABSENT;
+                if (shared > 0) {
+                    return Lookup.ABSENT;
+                }
+                // The next restart: not before what we look for, but maybe just that.
+                matched = 0;
             }
             if (shared == matched) {
                 int same = Keys.commonPrefix(position, unshared, key + shared, keyLength - shared);

@@ -187,6 +187,7 @@ public final class BlockCache implements AutoCloseable {
         if ((before & (LISTED | PINS)) == 1) {
             shards[(int) (Memory.getLong(handle + SHARD) & 0xff)].free(handle);
         } else if ((before & PINS) == 0) {
+            STATE.getAndAdd(Memory.ALL, handle, 1L);
             throw new AssertionError("a block was released more often than pinned");
         }
     }
