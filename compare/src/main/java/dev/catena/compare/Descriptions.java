@@ -3,6 +3,7 @@ package dev.catena.compare;
 import dev.catena.bench.KeyFormat;
 import dev.catena.bench.StoreSettings;
 import dev.catena.bench.ValueSource;
+import dev.catena.bench.Workload;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -36,7 +37,7 @@ final class Descriptions {
                 KeyFormat.KEY_BYTES,
                 ValueSource.VALUE_BYTES,
                 scale.seconds(),
-                scale.secondsOf(dev.catena.bench.Workload.FILLRANDOM)));
+                scale.secondsOf(Workload.FILLRANDOM)));
         lines.add(String.format(
                 Locale.ROOT,
                 "alike:    LZ4, %d filter bits a key, %d KiB blocks, %d MiB block cache, %d MiB memtable, reads through the page cache;"
@@ -53,7 +54,7 @@ final class Descriptions {
         lines.add("unlike:   Catena recycles its log files, RocksDB keeps " + plan.rocksRecycledLogs()
                 + " for that (--rocksdb-recycled-logs); all else in RocksDB is as it comes");
         String reason = counter.unavailable();
-        lines.add("counted:  " + (reason == null ? "by BPF, from outside" : "no system calls and switches: " + reason));
+        lines.add("counted:  " + (reason.isEmpty() ? "by BPF, from outside" : "no system calls and switches: " + reason));
         return lines;
     }
 }

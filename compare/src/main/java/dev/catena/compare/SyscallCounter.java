@@ -1,6 +1,6 @@
 package dev.catena.compare;
 
-import java.util.Set;
+import dev.catena.bpf.BpfException;
 import org.jspecify.annotations.Nullable;
 
 /** Counts a process's system calls and voluntary context switches from outside. */
@@ -8,7 +8,7 @@ interface SyscallCounter extends AutoCloseable {
     /**
      * What a process did in a span of time.
      *
-     * @param ioSyscalls system calls that read, write, sync or size files, io_uring's among them
+     * @param ioSyscalls system calls that are I/O, see {@link IoSyscalls}
      * @param syscalls all system calls
      * @param switches how often a thread gave up its CPU to wait
      */
@@ -18,11 +18,9 @@ interface SyscallCounter extends AutoCloseable {
     void start(long pid);
 
     /** Ends it; null when nothing can be counted here. */
-    @Nullable
-    Counts stop();
+    @Nullable Counts stop();
 
-    /** Why nothing can be counted here; null when it can. */
-    @Nullable
+    /** Why nothing can be counted here; empty when it can. */
     String unavailable();
 
     @Override
@@ -30,7 +28,11 @@ interface SyscallCounter extends AutoCloseable {
 
     /** The counter of this machine, or one that says why there is none. */
     static SyscallCounter open() {
-        return none("not built");
+        try {
+            return new BpfSyscallCounter();
+        } catch (UnsupportedOperationException | BpfException e) {
+            return none(String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
+        }
     }
 
     /** One that counts nothing. */
@@ -53,26 +55,4 @@ interface SyscallCounter extends AutoCloseable {
             public void close() {}
         };
     }
-
-    /** Names of the calls that count as I/O. */
-    Set<String> IO_SYSCALLS = Set.of(
-            "read",
-            "pread64",
-            "readv",
-            "preadv",
-            "preadv2",
-            "write",
-            "pwrite64",
-            "writev",
-            "pwritev",
-            "pwritev2",
-            "fsync",
-            "fdatasync",
-            "sync_file_range",
-            "fallocate",
-            "ftruncate",
-            "msync",
-            "io_uring_enter",
-            "io_submit",
-            "io_getevents");
 }
