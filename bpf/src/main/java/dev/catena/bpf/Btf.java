@@ -12,7 +12,7 @@ import java.util.Map;
 /**
  * Type information: of the running kernel, or of a compiled object. Close it; not thread safe.
  *
- * <p>Layout of a type (linux/btf.h): {u32 name; u32 info = kind<<24 | members; u32 size or type}, then members of 12
+ * <p>Layout of a type (linux/btf.h): {u32 name; u32 info = kind&lt;&lt;24 | members; u32 size or type}, then members of 12
  * bytes: {u32 name; u32 type; u32 bit offset} for a struct, {u32 name; s32 value} of 8 bytes for an enum.
  */
 public final class Btf implements AutoCloseable {

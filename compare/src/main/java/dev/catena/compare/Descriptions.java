@@ -54,7 +54,8 @@ final class Descriptions {
         lines.add("unlike:   Catena recycles its log files, RocksDB keeps " + plan.rocksRecycledLogs()
                 + " for that (--rocksdb-recycled-logs); all else in RocksDB is as it comes");
         String reason = counter.unavailable();
-        lines.add("counted:  " + (reason.isEmpty() ? "by BPF, from outside" : "no system calls and switches: " + reason));
+        lines.add(
+                "counted:  " + (reason.isEmpty() ? "by BPF, from outside" : "no system calls and switches: " + reason));
         return lines;
     }
 }

@@ -5,6 +5,9 @@ import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.NoSuchFileException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -84,10 +87,17 @@ public final class Main implements Runnable {
 
     private static String message(Throwable thrown) {
         String message = thrown.getMessage();
-        return (message == null ? thrown.toString() : message)
+        String line = (message == null ? thrown.toString() : message)
                 .lines()
                 .findFirst()
                 .orElse("");
+        return switch (thrown) {
+            // Their messages are nothing but the path.
+            case NoSuchFileException _ -> line + ": there is no such file or directory";
+            case AccessDeniedException _ -> line + ": permission denied";
+            case FileAlreadyExistsException _ -> line + ": exists and is not a directory";
+            default -> line;
+        };
     }
 
     @Override

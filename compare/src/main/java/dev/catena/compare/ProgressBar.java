@@ -35,6 +35,8 @@ final class ProgressBar {
         this.out = out;
         this.terminal = terminal;
         this.plannedTotal = plannedSeconds;
+        // A terminal shows it at once.
+        this.shownAt = terminal ? began - REDRAW_NANOS - 1 : began;
     }
 
     /** Begins a part that is planned to take so many seconds. */

@@ -18,7 +18,8 @@ interface SyscallCounter extends AutoCloseable {
     void start(long pid);
 
     /** Ends it; null when nothing can be counted here. */
-    @Nullable Counts stop();
+    @Nullable
+    Counts stop();
 
     /** Why nothing can be counted here; empty when it can. */
     String unavailable();
