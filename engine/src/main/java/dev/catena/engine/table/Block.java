@@ -57,7 +57,7 @@ final class Block {
         long previous = -1;
         for (int i = 0; i < count; i++) {
             long restart = Integer.toUnsignedLong(Memory.getInt(restarts + 4L * i));
-            if (restart <= previous || restart >= end || i == 0 && restart != 0) {
+            if (restart <= previous || restart >= end || (i == 0 && restart != 0)) {
                 throw malformed(file, frameOffset, "restart " + i + " at " + restart);
             }
             previous = restart;
@@ -70,7 +70,14 @@ final class Block {
      * @return null when all entries are before (key, trailer), so that the block after this one may have it
      */
     static @Nullable Lookup find(
-            Path file, long frameOffset, long block, int length, long key, int keyLength, long trailer, ValueSink sink) {
+            Path file,
+            long frameOffset,
+            long block,
+            int length,
+            long key,
+            int keyLength,
+            long trailer,
+            ValueSink sink) {
         long restarts = restarts(block, length);
         long position = block + searchRestarts(file, frameOffset, block, length, key, keyLength, trailer);
         int matched = 0;
@@ -152,12 +159,7 @@ final class Block {
                 throw malformed(file, frameOffset, "a restart that is none");
             }
             int order = Keys.compare(
-                    position,
-                    (int) unshared,
-                    Memory.getLong(position + (int) unshared),
-                    key,
-                    keyLength,
-                    trailer);
+                    position, (int) unshared, Memory.getLong(position + (int) unshared), key, keyLength, trailer);
             if (order < 0) {
                 low = middle;
             } else {
@@ -176,7 +178,7 @@ final class Block {
         long value = first & 0x7f;
         for (int i = 1; i < 5; i++) {
             int next = Memory.getByte(address + i);
-            value |= (next & 0x7fL) << 7 * i;
+            value |= (next & 0x7fL) << (7 * i);
             if (next >= 0) {
                 return (i + 1L) << 32 | (value > Integer.MAX_VALUE ? 0xffff_ffffL : value);
             }

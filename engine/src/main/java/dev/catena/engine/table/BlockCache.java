@@ -304,8 +304,7 @@ public final class BlockCache implements AutoCloseable {
             return false;
         }
 
-        long insert(
-                long hash, long table, long offset, MemorySegment memory, long block, long bytes, int chances) {
+        long insert(long hash, long table, long offset, MemorySegment memory, long block, long bytes, int chances) {
             long charge = memory.byteSize() + OVERHEAD;
             lock.lock();
             try {
@@ -401,7 +400,7 @@ public final class BlockCache implements AutoCloseable {
                 this.slots = larger;
                 slots = larger;
             }
-            slots[emptySlot(slots, hash)] = handle | hash & ~ADDRESS_MASK;
+            slots[emptySlot(slots, hash)] = handle | (hash & ~ADDRESS_MASK);
             listed++;
         }
 

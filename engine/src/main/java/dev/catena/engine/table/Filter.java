@@ -59,6 +59,6 @@ final class Filter {
 
     private static long line(long filter, int bytes, long hash) {
         long lines = bytes / LINE;
-        return filter + LINE * ((hash >>> 32) * lines >>> 32);
+        return filter + LINE * (((hash >>> 32) * lines) >>> 32);
     }
 }

@@ -1,13 +1,12 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.CorruptionException;
-import dev.catena.engine.StoreIoException;
+import dev.catena.engine.entry.Memory;
 import dev.catena.io.chain.ChainIoException;
 import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.chain.ChunkMismatchException;
 import dev.catena.io.chain.ChunkReader;
 import dev.catena.io.chain.ChunkTail;
-import dev.catena.engine.entry.Memory;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -53,13 +52,12 @@ final class FrameStream implements AutoCloseable {
                 throw TableLayout.checksumMismatch(
                         path, layout.bodyBytes(), layout.fileChecksum(), tail.fileChecksum());
             }
-            chunks = new ChunkReader(
-                    runtime, table.file(), tail.checksums(), layout.bodyBytes(), 0, READ_AHEAD_CHUNKS);
+            chunks = new ChunkReader(runtime, table.file(), tail.checksums(), layout.bodyBytes(), 0, READ_AHEAD_CHUNKS);
             good = true;
         } catch (ChunkMismatchException e) {
             throw corruption(e);
         } catch (ChainIoException e) {
-            throw new StoreIoException(e.getMessage(), e);
+            throw TableLayout.failure(e);
         } finally {
             if (!good) {
                 straddling.close();
@@ -170,7 +168,7 @@ final class FrameStream implements AutoCloseable {
         } catch (ChunkMismatchException e) {
             throw corruption(e);
         } catch (ChainIoException e) {
-            throw new StoreIoException(e.getMessage(), e);
+            throw TableLayout.failure(e);
         }
     }
 

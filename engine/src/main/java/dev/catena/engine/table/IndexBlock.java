@@ -95,7 +95,7 @@ final class IndexBlock {
 
     private static long ends(long block) {
         long count = count(block);
-        return block + HEADER + 8 * count + 8 * Memory.getInt(block + COLUMNS) * (count + 1);
+        return block + HEADER + 8 * count + 8L * Memory.getInt(block + COLUMNS) * (count + 1);
     }
 
     private static long common(long block) {
@@ -106,18 +106,14 @@ final class IndexBlock {
      * Checks that everything lies inside the block and that the frames of column c follow one another inside
      * [lows[c], highs[c]].
      */
-    static void check(
-            Path file, long frameOffset, long block, long length, int columns, long[] lows, long[] highs) {
+    static void check(Path file, long frameOffset, long block, long length, int columns, long[] lows, long[] highs) {
         if (length < HEADER) {
             throw malformed(file, frameOffset, length + " bytes");
         }
         long count = Memory.getInt(block);
         long common = Memory.getInt(block + COMMON);
-        long fixed = HEADER + 8 * count + 8 * columns * (count + 1) + 4 * count;
-        if (count < 1
-                || common < 0
-                || Memory.getInt(block + COLUMNS) != columns
-                || fixed + common > length) {
+        long fixed = HEADER + 8 * count + 8L * columns * (count + 1) + 4 * count;
+        if (count < 1 || common < 0 || Memory.getInt(block + COLUMNS) != columns || fixed + common > length) {
             throw malformed(file, frameOffset, count + " separators in " + length + " bytes");
         }
         long ends = ends(block);

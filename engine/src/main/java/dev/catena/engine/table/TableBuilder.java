@@ -215,8 +215,7 @@ public final class TableBuilder implements AutoCloseable {
             Memory.putLong(f + TableFormat.FOOTER_ENTRIES, entries);
             Memory.putInt(f + TableFormat.FOOTER_FILTER_PROBES, filterProbes);
             Memory.putLong(
-                    f + TableFormat.FOOTER_HASH,
-                    Xxh64.hash(Memory.ALL, f, TableFormat.FOOTER_HASH, TableFormat.MAGIC));
+                    f + TableFormat.FOOTER_HASH, Xxh64.hash(Memory.ALL, f, TableFormat.FOOTER_HASH, TableFormat.MAGIC));
             ChunkSummary summary = writer.finish(footer);
             if (summary.bodyBytes() != bodyBytes) {
                 throw new AssertionError("the body has " + summary.bodyBytes() + " bytes, not " + bodyBytes);
@@ -261,8 +260,7 @@ public final class TableBuilder implements AutoCloseable {
             offsets[i] = writer.position();
             if (end > start) {
                 scratch.ensure(TableFormat.FRAME_HEADER + end - start, 0);
-                Memory.copy(
-                        payloads.address() + start, scratch.address() + TableFormat.FRAME_HEADER, end - start);
+                Memory.copy(payloads.address() + start, scratch.address() + TableFormat.FRAME_HEADER, end - start);
                 writeFrame(scratch.address(), (int) (end - start));
             }
             start = end;

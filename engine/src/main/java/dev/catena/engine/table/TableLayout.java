@@ -56,8 +56,12 @@ record TableLayout(
         } catch (ChunkMismatchException e) {
             throw corruption(e);
         } catch (ChainIoException e) {
-            throw new StoreIoException(e.getMessage(), e);
+            throw failure(e);
         }
+    }
+
+    static StoreIoException failure(ChainIoException e) {
+        return new StoreIoException(String.valueOf(e.getMessage()), e);
     }
 
     static CorruptionException corruption(ChunkMismatchException e) {
@@ -70,17 +74,17 @@ record TableLayout(
 
     static CorruptionException checksumMismatch(Path path, long offset, long expected, long found) {
         return new CorruptionException(
-                path,
-                offset,
-                "file checksum " + TableFormat.hex(expected),
-                "file checksum " + TableFormat.hex(found));
+                path, offset, "file checksum " + TableFormat.hex(expected), "file checksum " + TableFormat.hex(found));
     }
 
     private static TableLayout parse(Path path, long fileBytes, long offset, long footer) {
         long magic = Memory.getLong(footer);
         if (magic != TableFormat.MAGIC) {
             throw new CorruptionException(
-                    path, offset, "a footer that begins with " + TableFormat.hex(TableFormat.MAGIC), TableFormat.hex(magic));
+                    path,
+                    offset,
+                    "a footer that begins with " + TableFormat.hex(TableFormat.MAGIC),
+                    TableFormat.hex(magic));
         }
         long hash = Xxh64.hash(Memory.ALL, footer, TableFormat.FOOTER_HASH, TableFormat.MAGIC);
         long expected = Memory.getLong(footer + TableFormat.FOOTER_HASH);

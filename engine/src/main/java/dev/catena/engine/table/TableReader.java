@@ -1,7 +1,6 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.CorruptionException;
-import dev.catena.engine.StoreIoException;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Lookup;
@@ -134,8 +133,8 @@ public final class TableReader {
      * @param sink takes the value when there is one
      */
     public Lookup get(MemorySegment key, long keyOffset, int keyLength, long snapshotSequence, ValueSink sink) {
-        Lookup result = get(
-                Memory.address(key, keyOffset, keyLength), keyLength, Keys.seekTrailer(snapshotSequence), sink);
+        Lookup result =
+                get(Memory.address(key, keyOffset, keyLength), keyLength, Keys.seekTrailer(snapshotSequence), sink);
         Reference.reachabilityFence(key);
         return result;
     }
@@ -178,14 +177,7 @@ public final class TableReader {
         long data = pinData(offset, end);
         try {
             return Block.find(
-                    path,
-                    offset,
-                    BlockCache.address(data),
-                    BlockCache.length(data),
-                    key,
-                    keyLength,
-                    trailer,
-                    sink);
+                    path, offset, BlockCache.address(data), BlockCache.length(data), key, keyLength, trailer, sink);
         } finally {
             cache.release(data);
         }
@@ -379,8 +371,7 @@ public final class TableReader {
         switch (kind) {
             case DATA -> Block.check(path, offset, block, (int) bytes);
             case INDEX ->
-                IndexBlock.check(
-                        path, offset, block, bytes, 1, new long[] {0}, new long[] {layout.dataEnd()});
+                IndexBlock.check(path, offset, block, bytes, 1, new long[] {0}, new long[] {layout.dataEnd()});
             case FILTER -> {
                 if (bytes < Filter.LINE || bytes % Filter.LINE != 0) {
                     throw new CorruptionException(
@@ -399,7 +390,7 @@ public final class TableReader {
                         path, offset, bytes + " bytes", "the file's end after " + read + " bytes");
             }
         } catch (ChainIoException e) {
-            throw new StoreIoException(e.getMessage(), e);
+            throw TableLayout.failure(e);
         }
     }
 

@@ -120,8 +120,8 @@ final class TableVerifier {
         int found = IndexBlock.search(index, cursor.key(), cursor.keyLength());
         boolean reachable = IndexBlock.search(table.root(), cursor.key(), cursor.keyLength()) <= partition
                 && (found == frame
-                        || found < frame
-                                && IndexBlock.separatorEquals(index, frame - 1, cursor.key(), cursor.keyLength()));
+                        || (found < frame
+                                && IndexBlock.separatorEquals(index, frame - 1, cursor.key(), cursor.keyLength())));
         if (!reachable) {
             throw damaged(
                     IndexBlock.offset(table.root(), 0, partition),

@@ -15,7 +15,8 @@ class KeysTest {
         Random random = new Random(seed);
         for (int i = 0; i < 20_000; i++) {
             byte[] a = Model.randomKey(random);
-            byte[] b = random.nextInt(4) == 0 ? Arrays.copyOf(a, random.nextInt(a.length + 3)) : Model.randomKey(random);
+            byte[] b =
+                    random.nextInt(4) == 0 ? Arrays.copyOf(a, random.nextInt(a.length + 3)) : Model.randomKey(random);
             String what = "seed " + seed + ": " + Arrays.toString(a) + " and " + Arrays.toString(b);
             try (Arena arena = Arena.ofConfined()) {
                 long x = Model.offHeap(arena, a).address();

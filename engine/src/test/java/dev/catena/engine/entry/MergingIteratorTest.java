@@ -28,15 +28,17 @@ class MergingIteratorTest {
         model.entries.forEach((version, value) -> {
             // Runs, empty inputs and interleaving all happen.
             int to = Math.min(random.nextInt(inputs), random.nextInt(inputs));
-            memtables.get(to).put(
-                    Keys.sequence(version.trailer()),
-                    Keys.kind(version.trailer()),
-                    MemorySegment.ofArray(version.key()),
-                    0,
-                    version.key().length,
-                    MemorySegment.ofArray(value),
-                    0,
-                    value.length);
+            memtables
+                    .get(to)
+                    .put(
+                            Keys.sequence(version.trailer()),
+                            Keys.kind(version.trailer()),
+                            MemorySegment.ofArray(version.key()),
+                            0,
+                            version.key().length,
+                            MemorySegment.ofArray(value),
+                            0,
+                            value.length);
         });
         try (InternalIterator merged =
                 MergingIterator.of(memtables.stream().map(Memtable::iterator).toList())) {

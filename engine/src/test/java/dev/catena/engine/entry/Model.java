@@ -63,9 +63,8 @@ public final class Model {
         Model model = new Model();
         List<byte[]> old = new ArrayList<>();
         for (int sequence = 1; sequence <= count; sequence++) {
-            byte[] key = !old.isEmpty() && random.nextInt(5) == 0
-                    ? old.get(random.nextInt(old.size()))
-                    : randomKey(random);
+            byte[] key =
+                    !old.isEmpty() && random.nextInt(5) == 0 ? old.get(random.nextInt(old.size())) : randomKey(random);
             old.add(key);
             int kind = random.nextInt(10) == 0 ? Keys.DELETE : Keys.PUT;
             model.put(key, sequence, kind, kind == Keys.DELETE ? new byte[0] : randomValue(random, valueMax));
@@ -137,9 +136,7 @@ public final class Model {
     public void assertSeeks(InternalIterator iterator, RandomGenerator random, int seeks) {
         List<Version> versions = new ArrayList<>(entries.keySet());
         for (int i = 0; i < seeks; i++) {
-            byte[] key = random.nextBoolean()
-                    ? versions.get(random.nextInt(versions.size())).key
-                    : randomKey(random);
+            byte[] key = random.nextBoolean() ? versions.get(random.nextInt(versions.size())).key : randomKey(random);
             long trailer = Keys.seekTrailer(random.nextInt(versions.size() + 2));
             seek(iterator, key, trailer);
             int steps = random.nextInt(60);

@@ -159,7 +159,8 @@ class MemtableTest {
     /** In the order of their sequence numbers, as writes come. */
     private static void fill(Memtable memtable, Model model) {
         model.entries.entrySet().stream()
-                .sorted(Comparator.comparing((Map.Entry<Model.Version, byte[]> e) -> e.getKey().trailer()))
+                .sorted(Comparator.comparing(
+                        (Map.Entry<Model.Version, byte[]> e) -> e.getKey().trailer()))
                 .forEach(entry -> {
                     byte[] key = entry.getKey().key();
                     byte[] value = entry.getValue();

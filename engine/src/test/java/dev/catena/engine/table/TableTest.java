@@ -188,10 +188,9 @@ class TableTest {
             try (Arena arena = Arena.ofConfined()) {
                 assertEquals(
                         Lookup.ABSENT,
-                        table.get(
-                                Model.offHeap(arena, key), 0, key.length, Keys.MAX_SEQUENCE, (segment, offset, n) -> {
-                                    throw new AssertionError();
-                                }));
+                        table.get(Model.offHeap(arena, key), 0, key.length, Keys.MAX_SEQUENCE, (segment, offset, n) -> {
+                            throw new AssertionError();
+                        }));
             }
             if (cache.hits() + cache.misses() - before > 1) {
                 reads++;
@@ -326,7 +325,11 @@ class TableTest {
             byte[] key = entry.getKey().key();
             try (Arena arena = Arena.ofConfined()) {
                 Lookup lookup = table.get(
-                        Model.offHeap(arena, key), 0, key.length, Keys.sequence(entry.getKey().trailer()), sink);
+                        Model.offHeap(arena, key),
+                        0,
+                        key.length,
+                        Keys.sequence(entry.getKey().trailer()),
+                        sink);
                 boolean put = Keys.kind(entry.getKey().trailer()) == Keys.PUT;
                 assertEquals(put ? Lookup.FOUND : Lookup.DELETED, lookup, what);
                 byte[] value = sink.take();
@@ -354,8 +357,7 @@ class TableTest {
         iterator.seekToFirst();
         for (Map.Entry<Model.Version, byte[]> entry : model.entries.entrySet()) {
             assertTrue(iterator.isValid(), what);
-            assertArrayEquals(
-                    entry.getKey().key(), Memory.toArray(iterator.keyAddress(), iterator.keyLength()), what);
+            assertArrayEquals(entry.getKey().key(), Memory.toArray(iterator.keyAddress(), iterator.keyLength()), what);
             assertEquals(entry.getKey().trailer(), iterator.trailer(), what);
             assertArrayEquals(entry.getValue(), Model.value(iterator), what);
             iterator.next();
