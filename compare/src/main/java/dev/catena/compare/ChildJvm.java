@@ -76,9 +76,12 @@ final class ChildJvm {
     private static Outcome run(
             RunOrder order, SyscallCounter counter, Path errors, LongConsumer progress, MemorySegment published)
             throws IOException, InterruptedException, ChildFailed {
-        Process process = new ProcessBuilder(command(order))
-                .redirectError(errors.toFile())
-                .start();
+        ProcessBuilder builder = new ProcessBuilder(command(order)).redirectError(errors.toFile());
+        // RocksDB's Java side unpacks its library: here rather than in /tmp, where a killed child would leave it.
+        Path unpacked = order.progressFile().resolveSibling("native");
+        Files.createDirectories(unpacked);
+        builder.environment().put("ROCKSDB_SHAREDLIB_DIR", unpacked.toString());
+        Process process = builder.start();
         try (ShutdownHook _ = new ShutdownHook(process::destroyForcibly)) {
             BlockingQueue<String> lines = linesOf(process);
             OutputStream input = process.getOutputStream();

@@ -41,9 +41,13 @@ final class ChildMain {
     /** Before a synced workload the log is switched so many times, so that whoever recycles log files has some to recycle. */
     private static final int LOG_SWITCHES = 2;
 
-    /** Puts before each switch: about 20 MB of log. */
-    private static final long PUTS_PER_LOG = 150_000;
+    /** Puts before each switch, at least; about 13 MB of log. */
+    private static final long PUTS_PER_LOG = 100_000;
 
+    /** Puts before each switch for each second that is measured: more than a store makes durable in that time. */
+    private static final long PUTS_PER_LOG_AND_SECOND = 50_000;
+
+    private static final long NANOS_PER_SECOND = 1_000_000_000;
     private static final long NO_LIMIT = Long.MAX_VALUE;
 
     private final RunOrder order;
@@ -93,8 +97,9 @@ final class ChildMain {
         }
         try (KeyValueStore store = open(order.directory())) {
             if (workload.synced()) {
+                long puts = Math.max(PUTS_PER_LOG, order.nanos() / NANOS_PER_SECOND * PUTS_PER_LOG_AND_SECOND);
                 for (int i = 0; i < LOG_SWITCHES; i++) {
-                    run(store, Workload.FILLRANDOM, PUTS_PER_LOG, order.warmUpNanos(), order.seed() - 2 - i);
+                    run(store, Workload.FILLRANDOM, puts, NO_LIMIT, order.seed() - 2 - i);
                     store.flush();
                 }
             }

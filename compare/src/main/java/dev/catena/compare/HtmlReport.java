@@ -29,7 +29,7 @@ final class HtmlReport {
 
     private static final int WIDTH = 620;
     private static final int LABEL_WIDTH = 90;
-    private static final int VALUE_WIDTH = 110;
+    private static final int VALUE_WIDTH = 130;
     private static final int BAR_HEIGHT = 13;
     private static final int GROUP_GAP = 10;
     private static final int GROUP_HEIGHT = 2 * BAR_HEIGHT + GROUP_GAP;
