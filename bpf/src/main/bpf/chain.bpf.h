@@ -15,6 +15,8 @@
  *
  * Invariants
  *  - in_flight counts issued requests whose completion was not handled; FINISHED implies in_flight == 0.
+ *  - A step's slot is the steerer's from its issue until its state says done or failed, which is the last thing that
+ *    happens to it: user space may fill the slot anew as soon as it sees that.
  *  - A failed chain issues nothing more; it finishes when what is in flight has come back.
  *  - Every request takes one from the budget, so no chain runs for ever.
  *  - dry is set before published and sealed are read for the last time, and user space writes them
@@ -183,6 +185,9 @@ static __always_inline void chain_fail(struct catena_chain __arena *chain, u32 i
 	}
 }
 
+/* What a completion means for its step. */
+enum step_outcome { STEP_FAILS, STEP_WHOLE, STEP_GOES_ON, STEP_JUMPS };
+
 /* Issues what is left of a step. A step that cannot be issued fails the chain. */
 __noinline int catena_issue(u32 chain_number, u32 index)
 {
@@ -201,11 +206,13 @@ __noinline int catena_issue(u32 chain_number, u32 index)
 		return 0;
 	}
 	if (chain->budget == 0) {
+		step->state = CATENA_STEP_FAILED;
 		chain_fail(chain, index, -E_LOOP);
 		return 0;
 	}
 	place = sqe_reserve(ring);
 	if (place == 0) {
+		step->state = CATENA_STEP_FAILED;
 		chain_fail(chain, index, -E_BUSY);
 		return 0;
 	}
@@ -230,29 +237,34 @@ __noinline int catena_issue(u32 chain_number, u32 index)
 }
 
 /* Begins a step anew: a jump, a satisfied join, or its turn in the order. */
-static __always_inline void step_begin(struct catena_chain __arena *chain, u32 chain_number, u32 index)
+__noinline int catena_begin(u32 chain_number, u32 index)
 {
-	struct catena_step __arena *step = step_at(chain, index);
+	struct catena_step __arena *step = step_at(chain_at(chain_number), index);
 
 	step->arrived = 0;
 	step->done = 0;
 	step->retried = 0;
-	catena_issue(chain_number, index);
+	return catena_issue(chain_number, index);
 }
 
-static __always_inline void step_arrive(struct catena_chain __arena *chain, u32 chain_number, u32 index)
+/* Another step has named this one as its successor. */
+__noinline int catena_arrive(u32 chain_number, u32 index)
 {
+	struct catena_chain __arena *chain = chain_at(chain_number);
 	struct catena_step __arena *step = step_at(chain, index);
 
+	if (chain->result)
+		return 0;
 	step->arrived++;
 	if (index < chain->scanned && step->state != CATENA_STEP_ISSUED && step->arrived >= step->join)
-		step_begin(chain, chain_number, index);
+		catena_begin(chain_number, index);
+	return 0;
 }
 
 static __always_inline void step_jump(struct catena_chain __arena *chain, u32 chain_number, u32 from, u32 to)
 {
 	if (to < chain->scanned && step_at(chain, to)->state != CATENA_STEP_ISSUED)
-		step_begin(chain, chain_number, to);
+		catena_begin(chain_number, to);
 	else
 		chain_fail(chain, from, -E_INVAL);
 }
@@ -308,11 +320,11 @@ __noinline int catena_advance(u32 chain_number)
 				if (chain->in_flight >= chain->window || ((step->data & CATENA_BARRIER) && chain->in_flight))
 					return 0;
 				chain->scanned = index + 1;
-				step_begin(chain, chain_number, index);
+				catena_begin(chain_number, index);
 			} else {
 				chain->scanned = index + 1;
 				if (step->arrived >= step->join)
-					step_begin(chain, chain_number, index);
+					catena_begin(chain_number, index);
 			}
 		}
 		if (chain->in_flight)
@@ -340,71 +352,71 @@ __noinline int catena_completed(u64 data, s32 result)
 	u32 index = data >> 8 & 0xfffff;
 	struct catena_chain __arena *chain = chain_at(chain_number);
 	struct catena_step __arena *step = step_at(chain, index);
-	int whole = 0, rest = 0;
-	u32 i, fanout;
+	u32 next = step->next, fanout = step->fanout, jump = step->jump;
+	u32 outcome = STEP_FAILS, i;
+	s32 error = result;
 
 	if (chain->state != CATENA_CHAIN_RUNNING || step->state != CATENA_STEP_ISSUED || (step->attempt & 0xff) != (data & 0xff))
 		return 0;
 	step->handled = step->attempt;
 	chain->in_flight--;
 	chain->completions++;
-	step->state = CATENA_STEP_DONE;
 	if (result < 0) {
+		step->result = result;
 		if (step->on_error == CATENA_ERROR_RETRY && step->retried < step->retries && chain->result == 0) {
 			step->retried++;
 			chain->retries++;
-			rest = 1;
-		} else {
-			step->result = result;
-			step->state = CATENA_STEP_FAILED;
-			if (step->on_error == CATENA_ERROR_JUMP)
-				step_jump(chain, chain_number, index, step->jump);
-			else
-				chain_fail(chain, index, result);
+			outcome = STEP_GOES_ON;
+		} else if (step->on_error == CATENA_ERROR_JUMP) {
+			outcome = STEP_JUMPS;
 		}
 	} else if (step->opcode == CATENA_READ || step->opcode == CATENA_WRITE) {
 		step->done += result;
-		chain->bytes += result;
 		step->result = step->done;
-		if (step->done >= step->length) {
-			whole = 1;
-		} else {
+		chain->bytes += result;
+		outcome = STEP_WHOLE;
+		if (step->done < step->length) {
 			chain->short_ios++;
-			if (step->on_short == CATENA_SHORT_ACCEPT) {
-				whole = 1;
-			} else if (step->on_short == CATENA_SHORT_JUMP) {
-				step_jump(chain, chain_number, index, step->jump);
-			} else if (step->on_short == CATENA_SHORT_CONTINUE && result > 0) {
-				rest = chain->result == 0;
-			} else {
-				step->state = CATENA_STEP_FAILED;
-				chain_fail(chain, index,
-					   step->opcode == CATENA_READ ? -E_NODATA : result == 0 ? -E_NOSPC : -E_IO);
+			if (step->on_short == CATENA_SHORT_JUMP) {
+				outcome = STEP_JUMPS;
+			} else if (step->on_short == CATENA_SHORT_CONTINUE && result > 0 && chain->result == 0) {
+				outcome = STEP_GOES_ON;
+			} else if (step->on_short != CATENA_SHORT_ACCEPT) {
+				outcome = STEP_FAILS;
+				error = step->opcode == CATENA_READ ? -E_NODATA : result == 0 ? -E_NOSPC : -E_IO;
 			}
 		}
 	} else {
 		step->result = result;
-		whole = 1;
+		outcome = STEP_WHOLE;
 	}
-	if (rest)
+	if (outcome == STEP_GOES_ON) {
 		catena_issue(chain_number, index);
-	if (whole) {
-		int error = catena_data(chain_number, index);
-
-		if (error) {
-			step->state = CATENA_STEP_FAILED;
-			chain_fail(chain, index, error);
-		} else {
-			chain->completed++;
-			fanout = step->fanout;
-			for (i = 0; i < fanout && i < CATENA_MAX_FANOUT && chain->result == 0 && can_loop; i++)
-				step_arrive(chain, chain_number, step->next + i);
-		}
+		return catena_advance(chain_number);
 	}
-	if (step->state != CATENA_STEP_ISSUED) {
-		/* full barrier: the state is seen before awaited is read, as user space writes awaited before it reads the state */
+	if (outcome == STEP_WHOLE) {
+		error = catena_data(chain_number, index);
+		if (error)
+			outcome = STEP_FAILS;
+	}
+	/* From this store on the step's slot is user space's again: nothing of it is read or written below. */
+	asm volatile("" ::: "memory");
+	*(volatile u32 __arena *)&step->state = outcome == STEP_WHOLE ? CATENA_STEP_DONE : CATENA_STEP_FAILED;
+	if (outcome == STEP_WHOLE) {
+		chain->completed++;
+		if (fanout > CATENA_MAX_FANOUT)
+			fanout = CATENA_MAX_FANOUT;
+		for (i = 0; i < fanout && can_loop; i++)
+			catena_arrive(chain_number, next + i);
+	} else if (outcome == STEP_JUMPS) {
+		step_jump(chain, chain_number, index, jump);
+	} else {
+		chain_fail(chain, index, error);
+	}
+	if (chain->mailbox >= 0) {
+		/* the state is seen before awaited is read, as user space writes awaited before it reads the state */
 		full_barrier(chain);
-		if (*(volatile u32 __arena *)&chain->awaited == index + 1 && chain->mailbox >= 0) {
+		if (*(volatile u32 __arena *)&chain->awaited == index + 1) {
 			chain->awaited = 0;
 			chain_message(chain, chain_number, index + 1);
 		}

@@ -30,6 +30,14 @@ final class Interpreter {
         void issue(int opcode, int slot, long buffer, int length, long position, int rwFlags, long userData);
     }
 
+    /** What a completion means for its step. */
+    private enum Outcome {
+        FAILS,
+        WHOLE,
+        GOES_ON,
+        JUMPS
+    }
+
     private final SharedMemory memory;
     private final Requests requests;
 
@@ -96,66 +104,66 @@ final class Interpreter {
         memory.setInt(step + Step.HANDLED, memory.getInt(step + Step.ATTEMPT));
         add(chain + Chain.IN_FLIGHT, -1);
         add(chain + Chain.COMPLETIONS, 1);
-        memory.setInt(step + Step.STATE, STEP_DONE);
+        int next = memory.getInt(step + Step.NEXT);
+        int fanout = Math.min(memory.getShort(step + Step.FANOUT), MAX_FANOUT);
+        int jump = memory.getInt(step + Step.JUMP);
         int opcode = memory.getByte(step + Step.OPCODE);
-        boolean whole = false;
-        boolean rest = false;
+        Outcome outcome = Outcome.FAILS;
+        int error = result;
         if (result < 0) {
+            memory.setInt(step + Step.RESULT, result);
             int onError = memory.getByte(step + Step.ON_ERROR);
             if (onError == ERROR_RETRY
                     && memory.getInt(step + Step.RETRIED) < (memory.getByte(step + Step.RETRIES) & 0xff)
                     && memory.getInt(chain + Chain.RESULT) == 0) {
                 add(step + Step.RETRIED, 1);
                 add(chain + Chain.RETRIES, 1);
-                rest = true;
-            } else {
-                memory.setInt(step + Step.RESULT, result);
-                memory.setInt(step + Step.STATE, STEP_FAILED);
-                if (onError == ERROR_JUMP) {
-                    jump(chain, number, index, memory.getInt(step + Step.JUMP));
-                } else {
-                    fail(chain, index, result);
-                }
+                outcome = Outcome.GOES_ON;
+            } else if (onError == ERROR_JUMP) {
+                outcome = Outcome.JUMPS;
             }
         } else if (opcode == READ || opcode == WRITE) {
             int done = memory.getInt(step + Step.DONE) + result;
             memory.setInt(step + Step.DONE, done);
-            memory.setLong(chain + Chain.BYTES_MOVED, memory.getLong(chain + Chain.BYTES_MOVED) + result);
             memory.setInt(step + Step.RESULT, done);
-            if (Integer.compareUnsigned(done, memory.getInt(step + Step.LENGTH)) >= 0) {
-                whole = true;
-            } else {
+            memory.setLong(chain + Chain.BYTES_MOVED, memory.getLong(chain + Chain.BYTES_MOVED) + result);
+            outcome = Outcome.WHOLE;
+            if (Integer.compareUnsigned(done, memory.getInt(step + Step.LENGTH)) < 0) {
                 add(chain + Chain.SHORT_IOS, 1);
                 int onShort = memory.getByte(step + Step.ON_SHORT);
-                if (onShort == SHORT_ACCEPT) {
-                    whole = true;
-                } else if (onShort == SHORT_JUMP) {
-                    jump(chain, number, index, memory.getInt(step + Step.JUMP));
-                } else if (onShort == SHORT_CONTINUE && result > 0) {
-                    rest = memory.getInt(chain + Chain.RESULT) == 0;
-                } else {
-                    memory.setInt(step + Step.STATE, STEP_FAILED);
-                    fail(chain, index, opcode == READ ? -Errno.ENODATA : result == 0 ? -Errno.ENOSPC : -Errno.EIO);
+                if (onShort == SHORT_JUMP) {
+                    outcome = Outcome.JUMPS;
+                } else if (onShort == SHORT_CONTINUE && result > 0 && memory.getInt(chain + Chain.RESULT) == 0) {
+                    outcome = Outcome.GOES_ON;
+                } else if (onShort != SHORT_ACCEPT) {
+                    outcome = Outcome.FAILS;
+                    error = opcode == READ ? -Errno.ENODATA : result == 0 ? -Errno.ENOSPC : -Errno.EIO;
                 }
             }
         } else {
             memory.setInt(step + Step.RESULT, result);
-            whole = true;
+            outcome = Outcome.WHOLE;
         }
-        if (rest) {
+        if (outcome == Outcome.GOES_ON) {
             issue(chain, number, index);
+            advance(number);
+            return;
         }
-        if (whole) {
-            if (data(chain, step, opcode)) {
+        if (outcome == Outcome.WHOLE && !data(chain, step, opcode)) {
+            outcome = Outcome.FAILS;
+            error = -Errno.EBADMSG;
+        }
+        // From this store on the step's slot is its owner's again: nothing of it is read or written below.
+        memory.setIntRelease(step + Step.STATE, outcome == Outcome.WHOLE ? STEP_DONE : STEP_FAILED);
+        switch (outcome) {
+            case WHOLE -> {
                 add(chain + Chain.COMPLETED, 1);
-                int fanout = Math.min(memory.getShort(step + Step.FANOUT), MAX_FANOUT);
                 for (int i = 0; i < fanout && memory.getInt(chain + Chain.RESULT) == 0; i++) {
-                    arrive(chain, number, memory.getInt(step + Step.NEXT) + i);
+                    arrive(chain, number, next + i);
                 }
-            } else {
-                memory.setInt(step + Step.STATE, STEP_FAILED);
-                fail(chain, index, -Errno.EBADMSG);
             }
+            case JUMPS -> jump(chain, number, index, jump);
+            default -> fail(chain, index, error);
         }
         advance(number);
     }
@@ -235,10 +243,12 @@ final class Interpreter {
         }
         long budget = memory.getLong(chain + Chain.BUDGET);
         if (budget == 0) {
+            memory.setInt(step + Step.STATE, STEP_FAILED);
             fail(chain, index, -Errno.ELOOP);
             return;
         }
         if (!requests.hasRoom()) {
+            memory.setInt(step + Step.STATE, STEP_FAILED);
             fail(chain, index, -Errno.EBUSY);
             return;
         }

@@ -15,6 +15,9 @@ import java.lang.foreign.ValueLayout;
  * </pre>
  *
  * The order of SQEs is that of the array (IORING_SETUP_NO_SQARRAY). Not thread safe, but for {@link #enter}.
+ *
+ * <p>A closed ring's memory is not given out again: the kernel takes a ring down after close(2) has returned, and may
+ * store its completion tail once more on the way. Rings are few, and kept for reuse by lanes, so this costs little.
  */
 final class Ring implements AutoCloseable {
     static final int SETUP_SQPOLL = 1 << 1;
@@ -202,7 +205,5 @@ final class Ring implements AutoCloseable {
         closed = true;
         Posix.close(descriptor);
         arena.close();
-        memory.free(queues);
-        memory.free(sqes);
     }
 }

@@ -439,13 +439,14 @@ class ChainContractTest {
                     }
                     chain.write(target, region, i * 1024L, 1024, i * 1024L).accumulate();
                     sum += hash(content, i * 1024, 1024, i * 1024L);
-                    if (random.nextInt(8) == 0 || i - chain.size() >= 32) {
+                    if (random.nextInt(8) == 0) {
                         chain.publish();
                     }
                     if (i % 32 == 31) {
                         chain.publish();
                     }
                 }
+                chain.awaitStep(1_024 - 64);
                 chain.sync(target).barrier();
                 chain.seal();
                 ChainResult result = chain.await().throwIfFailed();
