@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 class ChainLayoutTest {
     private static Btf btf() {
         try {
-            return Btf.ofObject("hook");
+            return Btf.ofObject("layout");
         } catch (UnsupportedOperationException e) {
             return Assumptions.abort(e.getMessage());
         }
