@@ -89,6 +89,7 @@ final class ChildJvm {
 
             double cpuBefore = cpuSeconds(process.pid());
             counter.start(process.pid());
+            progress.accept(0);
             signal(input);
             expect(ChildMain.DONE, lines, process, errors, () -> progress.accept(sum(published)));
             SyscallCounter.Counts counts = counter.stop();
