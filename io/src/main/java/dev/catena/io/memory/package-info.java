@@ -1,5 +1,8 @@
 /**
- * Off-heap memory that a chain's steps may read and write.
+ * Off-heap memory of one owner each, and the hash that kernel and user space share.
+ *
+ * <p>{@link dev.catena.io.memory.NativeMemory} is for what only Java reads (memtables, cached blocks); what chains read
+ * and write is a {@link dev.catena.io.chain.Region}.
  */
 @NullMarked
 package dev.catena.io.memory;

@@ -321,7 +321,7 @@ class ChainContractTest {
             Path to = directory.resolve("to");
             try (ChainFile target = open(to, ChainFile.Mode.CREATE)) {
                 ChainResult result;
-                try (FileSizeLimit limit = new FileSizeLimit(40_000)) {
+                try (FileSizeLimit _ = new FileSizeLimit(40_000)) {
                     chain.begin();
                     chain.write(target, region, 0, 30_000, 0).accumulate();
                     chain.write(target, region, 30_000, 30_000, 30_000).accumulate();
@@ -336,7 +336,7 @@ class ChainContractTest {
                 assertEquals(hash(content, 0, 30_000, 0), result.sum());
                 assertArrayEquals(Arrays.copyOf(content, 40_000), Files.readAllBytes(to));
 
-                try (FileSizeLimit limit = new FileSizeLimit(50_000)) {
+                try (FileSizeLimit _ = new FileSizeLimit(50_000)) {
                     chain.begin();
                     chain.write(target, region, 40_000, 30_000, 40_000).acceptShort();
                     chain.nop();
@@ -345,7 +345,7 @@ class ChainContractTest {
                 assertEquals(10_000, chain.stepBytes(0));
                 assertArrayEquals(Arrays.copyOf(content, 50_000), Files.readAllBytes(to));
 
-                try (FileSizeLimit limit = new FileSizeLimit(60_000)) {
+                try (FileSizeLimit _ = new FileSizeLimit(60_000)) {
                     chain.begin();
                     chain.write(target, region, 50_000, 30_000, 50_000).jumpOnError(1);
                     chain.nop().join(1).storeSum(region, 1 << 19);

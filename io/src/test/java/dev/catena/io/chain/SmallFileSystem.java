@@ -15,7 +15,7 @@ final class SmallFileSystem implements AutoCloseable {
         this.path = path;
     }
 
-    static SmallFileSystem mount(Path directory) throws IOException, InterruptedException {
+    static SmallFileSystem mount(Path directory) throws IOException {
         Path image = directory.resolve("small.image");
         try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
             file.setLength(16 << 20);
@@ -33,20 +33,20 @@ final class SmallFileSystem implements AutoCloseable {
         return path;
     }
 
-    private static boolean run(String... command) throws IOException, InterruptedException {
+    private static boolean run(String... command) {
         try {
             Process process = new ProcessBuilder(command)
                     .redirectErrorStream(true)
                     .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                     .start();
             return process.waitFor(30, TimeUnit.SECONDS) && process.exitValue() == 0;
-        } catch (IOException e) {
+        } catch (IOException | InterruptedException e) {
             return false;
         }
     }
 
     @Override
-    public void close() throws IOException, InterruptedException {
+    public void close() {
         if (!run("umount", path.toString())) {
             run("umount", "-l", path.toString());
         }
