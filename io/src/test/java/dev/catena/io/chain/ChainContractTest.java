@@ -581,7 +581,7 @@ class ChainContractTest {
                 ChainResult result = copy.run().throwIfFailed();
                 detach.join();
                 assertEquals(2_048, result.completedSteps());
-                assertEquals(2 * content.length, result.bytes());
+                assertEquals(2L * content.length, result.bytes());
                 assertEquals(sum, result.sum());
                 assertEquals(2_048, result.issuedByProgram() + result.issuedByUser());
                 // and the ring still serves
