@@ -1,7 +1,6 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.CorruptionException;
-import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
 import java.nio.file.Path;
 
@@ -15,10 +14,10 @@ final class BlockCursor implements AutoCloseable {
     private long frameOffset;
     private long block;
     private int length;
-    private long entriesEnd;
+    private int common;
+    private long end;
     private long position;
     private boolean valid;
-    private int shared;
     private int keyLength;
     private long trailer;
     private long value;
@@ -28,19 +27,21 @@ final class BlockCursor implements AutoCloseable {
         this.file = file;
     }
 
-    /** Turns to another block, checked with {@link Block#check}, and stands nowhere in it. */
+    /** Turns to another block, checked with {@link Block#check}, and stands before its first entry. */
     void reset(long frameOffset, long block, int length) {
         this.frameOffset = frameOffset;
         this.block = block;
         this.length = length;
-        entriesEnd = Block.restarts(block, length);
+        end = block + length;
+        common = Block.common(block);
+        keyBuffer.ensure(common + 8L, 0);
+        Memory.copy(block + Block.HEADER, keyBuffer.address(), common);
         rewind();
     }
 
     /** Stands before the first entry of the same block. */
     void rewind() {
-        position = block;
-        keyLength = 0;
+        position = block + Block.HEADER + common;
         valid = false;
     }
 
@@ -48,82 +49,64 @@ final class BlockCursor implements AutoCloseable {
     void clear() {
         valid = false;
         position = 0;
-        entriesEnd = 0;
+        end = 0;
     }
 
-    /** Moves on; from nowhere, to the first entry. False at the block's end. */
+    /** Moves on to the next entry. False at the block's end. */
     boolean next() {
         long p = position;
-        if (p >= entriesEnd) {
+        if (p >= end) {
             valid = false;
             return false;
         }
         int header = Memory.getInt(p);
-        int unshared;
-        if ((header & 0x808080) == 0) {
-            shared = header & 0xff;
-            unshared = header >>> 8 & 0xff;
-            valueLength = header >>> 16 & 0xff;
-            p += 3;
+        int rest;
+        if ((header & 0x8080) == 0) {
+            rest = header & 0xff;
+            valueLength = header >>> 8 & 0xff;
+            p += 2;
         } else {
             long varint = Block.varint(p);
-            shared = (int) varint;
-            p += varint >>> 32;
-            varint = Block.varint(p);
-            unshared = (int) varint;
+            rest = (int) varint;
             p += varint >>> 32;
             varint = Block.varint(p);
             valueLength = (int) varint;
             p += varint >>> 32;
         }
-        long trailerAddress = p + unshared;
+        long trailerAddress = p + rest;
         value = trailerAddress + 8;
         position = value + valueLength;
-        if ((shared | unshared | valueLength) < 0 || shared > keyLength || position > entriesEnd) {
+        if ((rest | valueLength) < 0 || position > end) {
             throw malformed();
         }
-        keyLength = shared + unshared;
+        keyLength = common + rest;
         if (keyLength + 8L > keyBuffer.bytes()) {
-            keyBuffer.ensure(keyLength + 8L, shared);
+            keyBuffer.ensure(keyLength + 8L, common);
         }
-        long to = keyBuffer.address() + shared;
-        if (unshared <= 32) {
+        long to = keyBuffer.address() + common;
+        if (rest <= 32) {
             // Whole words: the trailer follows in the block, and the buffer has room.
-            for (int i = 0; i < unshared; i += 8) {
+            for (int i = 0; i < rest; i += 8) {
                 Memory.putLong(to + i, Memory.getLong(p + i));
             }
         } else {
-            Memory.copy(p, to, unshared);
+            Memory.copy(p, to, rest);
         }
         trailer = Memory.getLong(trailerAddress);
         valid = true;
         return true;
     }
 
-    /** Moves to the first entry at or after (key, trailer). False when the block has none. */
-    boolean seek(long key, int length, long trailer) {
-        position = block + Block.searchRestarts(file, frameOffset, block, this.length, key, length, trailer);
-        keyLength = 0;
-        int matched = 0;
-        while (next()) {
-            if (shared < matched) {
-                return true;
-            }
-            if (shared == matched) {
-                long found = keyBuffer.address();
-                int same = Keys.commonPrefix(found + shared, keyLength - shared, key + shared, length - shared);
-                matched = shared + same;
-                if (matched == length) {
-                    if (matched < keyLength || Long.compareUnsigned(this.trailer, trailer) <= 0) {
-                        return true;
-                    }
-                } else if (matched < keyLength
-                        && (Memory.getByte(found + matched) & 0xff) > (Memory.getByte(key + matched) & 0xff)) {
-                    return true;
-                }
-            }
+    /** Moves to the first entry of an indexed block at or after (key, trailer). False when the block has none. */
+    boolean seek(long key, int keyLength, long trailer) {
+        int i = Block.search(block, length, key, keyLength, trailer);
+        if (i == Block.count(block)) {
+            valid = false;
+            position = end;
+            return false;
         }
-        return false;
+        position = Block.entry(block, Block.slots(block, length), Math.max(0, i));
+        return next();
     }
 
     boolean isValid() {
@@ -151,8 +134,7 @@ final class BlockCursor implements AutoCloseable {
     }
 
     private CorruptionException malformed() {
-        valid = false;
-        position = entriesEnd;
+        clear();
         return Block.malformed(file, frameOffset, "an entry that leaves the block");
     }
 

@@ -61,6 +61,8 @@ final class TableIterator implements InternalIterator {
         long block = BlockCache.address(index);
         toFrame(Math.min(IndexBlock.search(block, key, length), IndexBlock.count(block) - 1));
         while (!cursor.seek(key, length, trailer)) {
+            // A key's versions go on in the next block. It comes from the cache too: only there blocks are indexed.
+            blocksRead = 0;
             if (!toNextFrame()) {
                 return;
             }
@@ -126,6 +128,10 @@ final class TableIterator implements InternalIterator {
         }
         blocksRead = 0;
         aheadBytes = READ_AHEAD_MIN;
+        if (data == 0) {
+            // Not from the cache, so not indexed for a search.
+            leaveFrame();
+        }
     }
 
     /** Makes a partition's index the pinned one; false, and nowhere, when there is no such partition. */

@@ -31,6 +31,9 @@ import org.jspecify.annotations.Nullable;
 public final class TableReader {
     private static final String OWNER = "open tables";
 
+    /** Entries that a large data block read in place may have: it is one because of few large values. */
+    private static final int LARGE_ENTRIES = 256;
+
     private final ChainFile file;
     private final Path path;
     private final long number;
@@ -177,7 +180,7 @@ public final class TableReader {
         long data = pinData(offset, end);
         try {
             return Block.find(
-                    path, offset, BlockCache.address(data), BlockCache.length(data), key, keyLength, trailer, sink);
+                    BlockCache.address(data), BlockCache.length(data), key, keyLength, trailer, sink);
         } finally {
             cache.release(data);
         }
@@ -314,28 +317,33 @@ public final class TableReader {
         MemorySegment frame = cache.takeReadBuffer(frameBytes);
         try {
             readFully(frame, frameBytes, offset);
-            return admit(frame.address(), offset, frameBytes, kind);
+            Frame.verify(path, offset, frame.address(), frameBytes);
+            return admit(frame.address(), offset, kind);
         } finally {
             cache.returnReadBuffer(frame);
         }
     }
 
-    /** Reads a large frame straight into the block's memory, where it stays when it is not compressed. */
+    /** Reads a large data frame straight into the block's memory, where it stays when it is not compressed. */
     private long loadLarge(long offset, long frameBytes, Kind kind) {
-        MemorySegment memory = BlockCache.allocate(frameBytes);
+        long room = frameBytes + 8L * LARGE_ENTRIES;
+        MemorySegment memory = BlockCache.allocate(room);
         boolean kept = false;
         try {
             long frame = BlockCache.start(memory);
             readFully(memory.asSlice(frame - memory.address()), frameBytes, offset);
-            if (kind == Kind.DATA && frameBytes >= TableFormat.FRAME_HEADER && Frame.isPlain(frame)) {
-                Frame.verify(path, offset, frame, frameBytes);
-                long block = frame + TableFormat.FRAME_HEADER;
-                long bytes = Frame.rawBytes(frame);
-                checkPayload(offset, block, bytes, kind);
-                kept = true;
-                return cache.insert(number, offset, memory, block, bytes, BlockCache.CHANCES_DATA);
+            Frame.verify(path, offset, frame, frameBytes);
+            long block = frame + TableFormat.FRAME_HEADER;
+            long bytes = Frame.rawBytes(frame);
+            if (kind == Kind.DATA && Frame.isPlain(frame)) {
+                Block.check(path, offset, block, bytes);
+                if (TableFormat.FRAME_HEADER + Block.indexedBytes(block, (int) bytes) <= room) {
+                    Block.index(path, offset, block, (int) bytes);
+                    kept = true;
+                    return cache.insert(number, offset, memory, block, bytes, BlockCache.CHANCES_DATA);
+                }
             }
-            return admit(frame, offset, frameBytes, kind);
+            return admit(frame, offset, kind);
         } finally {
             if (!kept) {
                 NativeMemory.free(memory);
@@ -343,15 +351,32 @@ public final class TableReader {
         }
     }
 
-    private long admit(long frame, long offset, long frameBytes, Kind kind) {
-        Frame.verify(path, offset, frame, frameBytes);
-        long bytes = Frame.rawBytes(frame);
-        MemorySegment memory = BlockCache.allocate(bytes);
+    /** Takes a verified frame's payload into the cache and pins it. */
+    private long admit(long frame, long offset, Kind kind) {
+        int bytes = (int) Frame.rawBytes(frame);
+        if (Frame.isPlain(frame)) {
+            return admitPayload(frame + TableFormat.FRAME_HEADER, offset, bytes, kind);
+        }
+        MemorySegment unpacked = cache.takeReadBuffer(bytes);
+        try {
+            Frame.unpack(path, offset, frame, unpacked.address());
+            return admitPayload(unpacked.address(), offset, bytes, kind);
+        } finally {
+            cache.returnReadBuffer(unpacked);
+        }
+    }
+
+    private long admitPayload(long payload, long offset, int bytes, Kind kind) {
+        checkPayload(offset, payload, bytes, kind);
+        MemorySegment memory =
+                BlockCache.allocate(kind == Kind.DATA ? Block.indexedBytes(payload, bytes) : bytes);
         boolean kept = false;
         try {
             long block = BlockCache.start(memory);
-            Frame.unpack(path, offset, frame, block);
-            checkPayload(offset, block, bytes, kind);
+            Memory.copy(payload, block, bytes);
+            if (kind == Kind.DATA) {
+                Block.index(path, offset, block, bytes);
+            }
             kept = true;
             return cache.insert(
                     number,
@@ -367,9 +392,10 @@ public final class TableReader {
         }
     }
 
+    /** Checks a payload's structure, of a data block without its entries. */
     void checkPayload(long offset, long block, long bytes, Kind kind) {
         switch (kind) {
-            case DATA -> Block.check(path, offset, block, (int) bytes);
+            case DATA -> Block.check(path, offset, block, bytes);
             case INDEX ->
                 IndexBlock.check(path, offset, block, bytes, 1, new long[] {0}, new long[] {layout.dataEnd()});
             case FILTER -> {
