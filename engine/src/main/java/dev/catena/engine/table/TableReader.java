@@ -179,8 +179,7 @@ public final class TableReader {
             long offset, long end, long key, int keyLength, long trailer, ValueSink sink) {
         long data = pinData(offset, end);
         try {
-            return Block.find(
-                    BlockCache.address(data), BlockCache.length(data), key, keyLength, trailer, sink);
+            return Block.find(BlockCache.address(data), BlockCache.length(data), key, keyLength, trailer, sink);
         } finally {
             cache.release(data);
         }
@@ -368,8 +367,7 @@ public final class TableReader {
 
     private long admitPayload(long payload, long offset, int bytes, Kind kind) {
         checkPayload(offset, payload, bytes, kind);
-        MemorySegment memory =
-                BlockCache.allocate(kind == Kind.DATA ? Block.indexedBytes(payload, bytes) : bytes);
+        MemorySegment memory = BlockCache.allocate(kind == Kind.DATA ? Block.indexedBytes(payload, bytes) : bytes);
         boolean kept = false;
         try {
             long block = BlockCache.start(memory);
