@@ -1,5 +1,7 @@
 package dev.catena.engine;
 
+import dev.catena.engine.entry.Keys;
+import dev.catena.engine.log.Operations;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -28,7 +30,7 @@ public final class Batch {
     public Batch put(byte[] key, byte[] value) {
         Limits.checkKey(key.length);
         Limits.checkValue(value.length);
-        header(Operations.PUT, key.length, value.length);
+        header(Keys.PUT, key.length, value.length);
         System.arraycopy(key, 0, bytes, size, key.length);
         size += key.length;
         System.arraycopy(value, 0, bytes, size, value.length);
@@ -40,7 +42,7 @@ public final class Batch {
     public Batch put(MemorySegment key, MemorySegment value) {
         int keyBytes = Limits.checkKey(key.byteSize());
         int valueBytes = Limits.checkValue(value.byteSize());
-        header(Operations.PUT, keyBytes, valueBytes);
+        header(Keys.PUT, keyBytes, valueBytes);
         MemorySegment.copy(key, ValueLayout.JAVA_BYTE, 0, bytes, size, keyBytes);
         size += keyBytes;
         MemorySegment.copy(value, ValueLayout.JAVA_BYTE, 0, bytes, size, valueBytes);
@@ -51,7 +53,7 @@ public final class Batch {
     /** Adds a deletion. Deleting what is not there is no error. */
     public Batch delete(byte[] key) {
         Limits.checkKey(key.length);
-        header(Operations.DELETE, key.length, 0);
+        header(Keys.DELETE, key.length, 0);
         System.arraycopy(key, 0, bytes, size, key.length);
         size += key.length;
         return this;
@@ -60,7 +62,7 @@ public final class Batch {
     /** Adds a deletion. As {@link #delete(byte[])}. */
     public Batch delete(MemorySegment key) {
         int keyBytes = Limits.checkKey(key.byteSize());
-        header(Operations.DELETE, keyBytes, 0);
+        header(Keys.DELETE, keyBytes, 0);
         MemorySegment.copy(key, ValueLayout.JAVA_BYTE, 0, bytes, size, keyBytes);
         size += keyBytes;
         return this;

@@ -1,7 +1,9 @@
 package dev.catena.engine;
 
+import dev.catena.engine.entry.Keys;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -9,28 +11,50 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Every method throws {@link StoreClosedException} after {@link #close}, {@link StoreReadOnlyException} when it would write
  * after a failed write, {@link CorruptionException} when bytes that it needs are damaged, and {@link StoreIoException} when the
- * operating system refuses something. Sizes are bounded by {@link Limits}.
+ * operating system refuses something. Sizes are bounded by {@link Limits}. Keys and values are copied before a method returns.
+ *
+ * <p>A write is visible to readers as soon as it has its place in the log, before it is durable.
  */
 public final class Db implements AutoCloseable {
-    private Db() {}
+    private static final MemorySegment NOTHING = MemorySegment.ofArray(new byte[0]);
+
+    private final Store store;
+
+    private Db(Store store) {
+        this.store = store;
+    }
 
     /**
-     * Opens the store in a directory, and makes it when there is none (see {@link Options#withCreateIfMissing}).
+     * Opens the store in a directory, and makes it when there is none (see {@link Options#withCreateIfMissing}). Replays its logs, so
+     * that everything is there again that was durable, and perhaps more: a beginning of what was written, without gaps.
      *
      * @throws StoreLockedException when it is open already, in this process or another
+     * @throws CorruptionException when the manifest, a log or the frame of a table is damaged
      */
     public static Db open(Path directory, Options options) {
-        throw new UnsupportedOperationException();
+        return new Db(Store.open(Objects.requireNonNull(directory), Objects.requireNonNull(options)));
     }
 
     /** Sets a key's value. */
     public void put(byte[] key, byte[] value, Durability durability) {
-        throw new UnsupportedOperationException();
+        Limits.checkKey(key.length);
+        Limits.checkValue(value.length);
+        Objects.requireNonNull(durability);
+        store.write(
+                Keys.PUT,
+                MemorySegment.ofArray(key),
+                key.length,
+                MemorySegment.ofArray(value),
+                value.length,
+                durability);
     }
 
     /** Sets a key's value. */
     public void put(MemorySegment key, MemorySegment value, Durability durability) {
-        throw new UnsupportedOperationException();
+        int keyLength = Limits.checkKey(key.byteSize());
+        int valueLength = Limits.checkValue(value.byteSize());
+        Objects.requireNonNull(durability);
+        store.write(Keys.PUT, key, keyLength, value, valueLength, durability);
     }
 
     /** Sets a key's value, buffered. */
@@ -40,12 +64,16 @@ public final class Db implements AutoCloseable {
 
     /** Removes a key; no error when it is not there. */
     public void delete(byte[] key, Durability durability) {
-        throw new UnsupportedOperationException();
+        Limits.checkKey(key.length);
+        Objects.requireNonNull(durability);
+        store.write(Keys.DELETE, MemorySegment.ofArray(key), key.length, NOTHING, 0, durability);
     }
 
     /** Removes a key; no error when it is not there. */
     public void delete(MemorySegment key, Durability durability) {
-        throw new UnsupportedOperationException();
+        int keyLength = Limits.checkKey(key.byteSize());
+        Objects.requireNonNull(durability);
+        store.write(Keys.DELETE, key, keyLength, NOTHING, 0, durability);
     }
 
     /** Removes a key, buffered. */
@@ -53,44 +81,54 @@ public final class Db implements AutoCloseable {
         delete(key, Durability.BUFFERED);
     }
 
-    /** Applies a batch, all of it or, after a crash, none. The batch is not changed. */
+    /**
+     * Applies a batch, all of it or, after a crash, none; readers see all of it or none. The batch is not changed. Later operations of
+     * the batch win over earlier ones. An empty synced batch makes everything written before durable.
+     */
     public void write(Batch batch, Durability durability) {
-        throw new UnsupportedOperationException();
+        store.write(Objects.requireNonNull(batch), Objects.requireNonNull(durability));
     }
 
     /** A copy of a key's value, or null when the key is absent. */
     public byte @Nullable [] get(byte[] key) {
-        throw new UnsupportedOperationException();
+        Limits.checkKey(key.length);
+        Scratch scratch = Scratch.get();
+        scratch.expectArray();
+        return store.get(scratch.key(key), key.length, scratch) ? scratch.takeArray() : null;
     }
 
     /** Copies as much of a key's value as fits. Returns the value's whole length in bytes, or -1 when the key is absent. */
     public long get(MemorySegment key, MemorySegment into) {
-        throw new UnsupportedOperationException();
+        int length = Limits.checkKey(key.byteSize());
+        Scratch scratch = Scratch.get();
+        scratch.expectIn(into);
+        boolean found = store.get(scratch.key(key), length, scratch);
+        return found ? scratch.takeLength() : -1;
     }
 
     /** An iterator over the store as it is now. */
     public DbIterator iterator() {
-        throw new UnsupportedOperationException();
+        return store.iterator();
     }
 
     /** Writes what is in memtables to tables, and waits for it. */
     public void flush() {
-        throw new UnsupportedOperationException();
+        store.flush();
     }
 
     /** Flushes, merges all tables into the lowest level, and waits for it. */
     public void compact() {
-        throw new UnsupportedOperationException();
+        store.compact();
     }
 
     /** Figures about the store now. */
     public Stats stats() {
-        throw new UnsupportedOperationException();
+        return store.stats();
     }
 
     /** Reads every table and log and checks every checksum and the order of keys. Damage is reported, not thrown. */
     public VerifyReport verify(VerifyListener listener) {
-        throw new UnsupportedOperationException();
+        return store.verify(Objects.requireNonNull(listener));
     }
 
     /**
@@ -99,6 +137,6 @@ public final class Db implements AutoCloseable {
      */
     @Override
     public void close() {
-        throw new UnsupportedOperationException();
+        store.close();
     }
 }

@@ -1,0 +1,755 @@
+package dev.catena.engine;
+
+import dev.catena.engine.compaction.Compactor;
+import dev.catena.engine.compaction.TableWriter;
+import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.Lookup;
+import dev.catena.engine.entry.MergingIterator;
+import dev.catena.engine.log.Log;
+import dev.catena.engine.log.Operations;
+import dev.catena.engine.memtable.Memtable;
+import dev.catena.engine.table.BlockCache;
+import dev.catena.engine.version.Manifest;
+import dev.catena.engine.version.StoreDirectory;
+import dev.catena.engine.version.StoreDirectory.Numbered;
+import dev.catena.engine.version.StoreHealth;
+import dev.catena.engine.version.TableFile;
+import dev.catena.engine.version.Version;
+import dev.catena.engine.version.VersionSet;
+import dev.catena.io.chain.ChainIoException;
+import dev.catena.io.chain.ChainRuntime;
+import dev.catena.io.chain.ChunkMismatchException;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The machine behind {@link Db}.
+ *
+ * <p><b>A write</b> takes the append lock, gets its sequence number, is encoded into the log's ring and inserted into the active
+ * memtable, and is visible when {@link #lastSequence} moves. A synced write then waits, without the lock, until the log is durable up
+ * to its record. So log, memtable and sequence numbers have one order.
+ *
+ * <p><b>A full memtable</b> becomes immutable and gets a successor together with a new log file (all under the append lock). The flush
+ * thread writes it as a table; then its log is not needed any more. Writers wait when there are too many memtables, or too many
+ * tables in level 0 ({@link Throttle}).
+ *
+ * <p><b>A read</b> pins the {@link ReadState} and then takes {@link #lastSequence} as its snapshot; in this order, so that whatever the
+ * state is lacking is newer than all it has.
+ *
+ * <p><b>Locks</b>, outer first: the version set's monitor (held while a manifest is written), the append lock, the log's. Threads:
+ * callers, {@code catena-log}, {@code catena-flush}, {@code catena-compact}.
+ */
+final class Store {
+    private static final long POLL_NANOS = 100_000;
+
+    private final Path path;
+    private final Options options;
+    private final DirectoryLock directoryLock;
+    private final ChainRuntime runtime;
+    private final StoreHealth health;
+    private final BlockCache cache;
+    private final VersionSet versions;
+    private final TableWriter writer;
+    private final Compactor compactor;
+    private final Log log;
+    private final Gate gate;
+
+    /** Held to append, and to change what writers and readers work on. */
+    private final ReentrantLock appendLock = new ReentrantLock();
+
+    /** Signalled when memtables, versions, requests or health change. */
+    private final Condition changed = appendLock.newCondition();
+
+    private final Thread flushThread = new Thread(this::runFlushes, "catena-flush");
+    private final Thread compactionThread = new Thread(this::runCompactions, "catena-compact");
+
+    /** The newest visible operation. Moved under the append lock. */
+    private volatile long lastSequence;
+
+    /** What readers read; null once closed. Changed under the append lock. */
+    private volatile @Nullable ReadState current;
+
+    private final AtomicInteger liveStates = new AtomicInteger();
+
+    // Under the append lock:
+    private Sealable active;
+    private final Deque<Sealable> immutables = new ArrayDeque<>(); // oldest first
+    private final Throttle throttle = new Throttle();
+    private long stalls;
+    private long stallNanos;
+    private long compactionsRequested;
+    private long compactionsDone;
+
+    private final Set<DbIterator> iterators = new HashSet<>(); // under its own monitor
+    private final LongAdder flushes = new LongAdder();
+    private final LongAdder flushedBytes = new LongAdder();
+    private volatile boolean stopping;
+    private boolean closed; // under this object's monitor
+
+    /** A memtable and what is needed to drop its logs once it is in tables. */
+    private static final class Sealable {
+        final Memtable memtable;
+
+        /** The lowest log that holds its operations. */
+        final long firstLog;
+
+        /** Its newest operation, once sealed. */
+        long lastSequence;
+
+        Sealable(Memtable memtable, long firstLog) {
+            this.memtable = memtable;
+            this.firstLog = firstLog;
+        }
+    }
+
+    /** Opens or makes a store. */
+    static Store open(Path path, Options options) {
+        try {
+            if (options.createIfMissing()) {
+                Files.createDirectories(path);
+            } else if (!Files.isDirectory(path)) {
+                throw new StoreIoException("there is no store in " + path + ": no such directory", null);
+            }
+        } catch (IOException e) {
+            throw new StoreIoException("cannot create " + path + ": " + e, e);
+        }
+        try (Undo undo = new Undo()) {
+            DirectoryLock lock = undo.add(DirectoryLock.acquire(path));
+            ChainRuntime runtime = undo.add(ChainRuntime.acquire(options.backend()));
+            Store store = new Store(path, options, lock, runtime, undo);
+            undo.clear();
+            store.start();
+            return store;
+        } catch (ChainIoException e) {
+            throw new StoreIoException("cannot open store " + path + ": " + e.getMessage(), e);
+        }
+    }
+
+    private Store(Path path, Options options, DirectoryLock directoryLock, ChainRuntime runtime, Undo undo) {
+        this.path = path;
+        this.options = options;
+        this.directoryLock = directoryLock;
+        this.runtime = runtime;
+        gate = new Gate("store " + path);
+        health = new StoreHealth(path);
+        StoreDirectory directory = new StoreDirectory(path);
+        List<Numbered> files = directory.numbered();
+        if (!Files.exists(directory.manifest())) {
+            if (!files.isEmpty()) {
+                throw new CorruptionException(
+                        directory.manifest(), 0, "the manifest of " + files.size() + " tables and logs", "no file");
+            }
+            if (!options.createIfMissing()) {
+                throw new StoreIoException("there is no store in " + path + ": no manifest", null);
+            }
+            Manifest.empty().write(directory);
+        }
+        Manifest manifest = Manifest.read(directory.manifest());
+        cache = undo.add(new BlockCache(options.cacheBytes()));
+        long nextNumber = Math.max(manifest.nextNumber(), Recovery.highestNumber(files) + 1);
+        versions = undo.add(new VersionSet(runtime, directory, health, cache, manifest, nextNumber));
+        writer = new TableWriter(runtime, directory, versions, options, () -> stopping);
+        compactor = new Compactor(runtime, versions, options, writer, this::install);
+
+        Recovery recovery = undo.add(new Recovery(runtime, directory, versions, writer, options));
+        recovery.deleteStrays(files, manifest);
+        recovery.replay(files, manifest);
+        lastSequence = recovery.lastSequence();
+        log = new Log(
+                runtime,
+                directory,
+                health,
+                appendLock,
+                versions::nextNumber,
+                Math.max(16L << 20, 2 * options.memtableBytes()),
+                lastSequence + 1);
+        undo.add(log::close);
+        versions.setGrowingLogs(log::fileNumbers);
+        versions.write();
+        long firstLog = recovery.firstLogOfMemtable();
+        active = new Sealable(recovery.takeMemtable(), firstLog < 0 ? log.number() : firstLog);
+        Version version = versions.retainCurrent();
+        current = new ReadState(active.memtable, List.of(), version, liveStates);
+        version.release();
+        flushThread.setDaemon(true);
+        compactionThread.setDaemon(true);
+    }
+
+    private void start() {
+        log.start();
+        flushThread.start();
+        compactionThread.start();
+    }
+
+    // ---- Writing.
+
+    void write(
+            int kind, MemorySegment key, int keyLength, MemorySegment value, int valueLength, Durability durability) {
+        int entered = gate.enter();
+        try {
+            long end;
+            appendLock.lock();
+            try {
+                makeRoom((long) keyLength + valueLength);
+                long sequence = lastSequence + 1;
+                end = log.append(sequence, kind, key, 0, keyLength, value, 0, valueLength);
+                try {
+                    active.memtable.put(sequence, kind, key, 0, keyLength, value, 0, valueLength);
+                } catch (RuntimeException | Error e) {
+                    log.abandon(e);
+                    throw e;
+                }
+                log.publish();
+                lastSequence = sequence;
+            } finally {
+                appendLock.unlock();
+            }
+            if (durability == Durability.SYNCED) {
+                log.commit(end);
+            }
+        } finally {
+            gate.exit(entered);
+        }
+    }
+
+    void write(Batch batch, Durability durability) {
+        int entered = gate.enter();
+        try {
+            if (batch.count() == 0) {
+                if (durability == Durability.SYNCED) {
+                    log.sync();
+                }
+                return;
+            }
+            long end;
+            appendLock.lock();
+            try {
+                makeRoom(batch.bytes());
+                MemorySegment encoded = batch.encoded();
+                long sequence = lastSequence + 1;
+                end = log.appendBatch(sequence, batch.count(), encoded, batch.bytes());
+                insert(sequence, encoded, batch.bytes());
+                log.publish();
+                lastSequence = sequence + batch.count() - 1;
+            } finally {
+                appendLock.unlock();
+            }
+            if (durability == Durability.SYNCED) {
+                log.commit(end);
+            }
+        } finally {
+            gate.exit(entered);
+        }
+    }
+
+    private void insert(long firstSequence, MemorySegment encoded, long bytes) {
+        long sequence = firstSequence;
+        try {
+            Operations operations = new Operations(encoded, 0, bytes);
+            while (operations.next()) {
+                active.memtable.put(
+                        sequence++,
+                        operations.kind(),
+                        encoded,
+                        operations.keyOffset(),
+                        operations.keyLength(),
+                        encoded,
+                        operations.valueOffset(),
+                        operations.valueLength());
+            }
+        } catch (RuntimeException | Error e) {
+            // Entries that are in already cannot be taken out, and their sequence numbers not be given out again.
+            throw health.fail(e);
+        }
+    }
+
+    /** Waits until the active memtable may take more, under the append lock. */
+    private void makeRoom(long bytes) {
+        health.check();
+        ReadState state = state();
+        int levelZero = state.version.levelZeroTables();
+        boolean full = active.memtable.memoryBytes() >= options.memtableBytes();
+        if (!full && levelZero < Throttle.SLOW_TABLES) {
+            return;
+        }
+        long delay = throttle.delayNanos(levelZero, bytes);
+        if (delay > 0) {
+            stalls++;
+            stallNanos += delay;
+            appendLock.unlock();
+            try {
+                LockSupport.parkNanos(this, delay);
+            } finally {
+                appendLock.lock();
+            }
+        }
+        while (true) {
+            health.check();
+            boolean stop = state().version.levelZeroTables() >= Throttle.STOP_TABLES;
+            if (!stop && active.memtable.memoryBytes() < options.memtableBytes()) {
+                return;
+            }
+            if (!stop && immutables.size() + 1 < options.memtables()) {
+                switchMemtable();
+                return;
+            }
+            stalls++;
+            long began = System.nanoTime();
+            changed.awaitUninterruptibly();
+            stallNanos += System.nanoTime() - began;
+            if (gate.isClosed()) {
+                throw new StoreClosedException("store " + path);
+            }
+        }
+    }
+
+    /** Begins a new memtable and log file, under the append lock. */
+    private void switchMemtable() {
+        Memtable next = new Memtable(options.memtableBytes());
+        boolean done = false;
+        try {
+            long number = log.switchFile();
+            done = true;
+            active.lastSequence = lastSequence;
+            immutables.addLast(active);
+            active = new Sealable(next, number);
+            replaceState(state().version);
+        } catch (ChainIoException e) {
+            throw health.fail(e);
+        } finally {
+            if (!done) {
+                next.release();
+            }
+        }
+    }
+
+    /** Lets readers have the memtables as they are and a version, under the append lock. */
+    private void replaceState(Version version) {
+        ReadState before = state();
+        List<Memtable> newestFirst = new ArrayList<>();
+        for (Iterator<Sealable> each = immutables.descendingIterator(); each.hasNext(); ) {
+            newestFirst.add(each.next().memtable);
+        }
+        current = new ReadState(active.memtable, newestFirst, version, liveStates);
+        before.retire();
+        changed.signalAll();
+    }
+
+    private void install(Version version) {
+        appendLock.lock();
+        try {
+            replaceState(version);
+        } finally {
+            appendLock.unlock();
+        }
+    }
+
+    // ---- Reading.
+
+    private ReadState state() {
+        ReadState state = current;
+        if (state == null) {
+            throw new StoreClosedException("store " + path);
+        }
+        return state;
+    }
+
+    private ReadState pin(int stripe) {
+        while (true) {
+            ReadState state = state();
+            state.pin(stripe);
+            if (state == current) {
+                return state;
+            }
+            state.unpin(stripe);
+        }
+    }
+
+    /** Looks a key up that is in the scratch; whether it was found. */
+    boolean get(MemorySegment key, int length, Scratch scratch) {
+        int stripe = ReadState.stripe();
+        ReadState state = pin(stripe);
+        try {
+            return state.get(key, length, lastSequence, scratch) == Lookup.FOUND;
+        } catch (ChainIoException e) {
+            throw readFailed(e);
+        } finally {
+            state.unpin(stripe);
+        }
+    }
+
+    static StoreIoException readFailed(ChainIoException e) {
+        return new StoreIoException("cannot read: " + e.getMessage(), e);
+    }
+
+    DbIterator iterator() {
+        int stripe = ReadState.stripe();
+        ReadState state = pin(stripe);
+        try {
+            long snapshot = lastSequence;
+            InternalIterator entries = MergingIterator.of(state.iterators());
+            state.retain();
+            DbIterator iterator = new DbIterator(state, entries, snapshot, this::iteratorClosed);
+            synchronized (iterators) {
+                iterators.add(iterator);
+            }
+            if (current == null) {
+                iterator.close(); // The store's close may have missed it.
+                throw new StoreClosedException("store " + path);
+            }
+            return iterator;
+        } finally {
+            state.unpin(stripe);
+        }
+    }
+
+    private void iteratorClosed(DbIterator iterator) {
+        synchronized (iterators) {
+            iterators.remove(iterator);
+        }
+        iterator.state().release();
+    }
+
+    // ---- Flushing and compacting.
+
+    void flush() {
+        int entered = gate.enter();
+        try {
+            appendLock.lock();
+            try {
+                health.check();
+                long target = lastSequence;
+                if (active.memtable.entries() > 0) {
+                    awaitWork(() -> immutables.size() + 1 < options.memtables());
+                    if (active.memtable.entries() > 0) {
+                        switchMemtable();
+                    }
+                }
+                awaitWork(() -> immutables.isEmpty() || immutables.getFirst().lastSequence > target);
+            } finally {
+                appendLock.unlock();
+            }
+        } finally {
+            gate.exit(entered);
+        }
+    }
+
+    void compact() {
+        flush();
+        int entered = gate.enter();
+        try {
+            appendLock.lock();
+            try {
+                long mine = ++compactionsRequested;
+                changed.signalAll();
+                awaitWork(() -> compactionsDone >= mine);
+            } finally {
+                appendLock.unlock();
+            }
+        } finally {
+            gate.exit(entered);
+        }
+    }
+
+    /** Waits, under the append lock, for something that background threads do. */
+    private void awaitWork(java.util.function.BooleanSupplier done) {
+        while (!done.getAsBoolean()) {
+            health.check();
+            if (gate.isClosed()) {
+                throw new StoreClosedException("store " + path);
+            }
+            changed.awaitUninterruptibly();
+        }
+    }
+
+    private void runFlushes() {
+        try {
+            while (true) {
+                Sealable oldest;
+                Sealable after;
+                appendLock.lock();
+                try {
+                    while (immutables.isEmpty() && !stopping) {
+                        changed.awaitUninterruptibly();
+                    }
+                    if (stopping) {
+                        return;
+                    }
+                    Iterator<Sealable> each = immutables.iterator();
+                    oldest = each.next();
+                    after = each.hasNext() ? each.next() : active;
+                } finally {
+                    appendLock.unlock();
+                }
+                flush(oldest, after.firstLog);
+            }
+        } catch (RuntimeException | Error e) {
+            backgroundFailed(e);
+        }
+    }
+
+    private void flush(Sealable oldest, long nextLog) {
+        List<TableFile> tables;
+        try (InternalIterator entries = oldest.memtable.iterator()) {
+            tables = writer.write(entries, (key, length) -> true, Long.MAX_VALUE);
+        }
+        try {
+            versions.apply(VersionSet.Edit.flushed(tables, oldest.lastSequence, nextLog), version -> {
+                appendLock.lock();
+                try {
+                    immutables.removeFirst();
+                    replaceState(version);
+                } finally {
+                    appendLock.unlock();
+                }
+            });
+            flushes.increment();
+            tables.forEach(table -> flushedBytes.add(table.meta().bytes()));
+        } finally {
+            tables.forEach(TableFile::release);
+        }
+        oldest.memtable.release();
+        log.obsolete(nextLog);
+    }
+
+    private void runCompactions() {
+        try {
+            while (!stopping) {
+                long requested;
+                long done;
+                ReadState seen;
+                appendLock.lock();
+                try {
+                    requested = compactionsRequested;
+                    done = compactionsDone;
+                    seen = current;
+                } finally {
+                    appendLock.unlock();
+                }
+                if (requested > done) {
+                    compactor.runEverything();
+                    appendLock.lock();
+                    try {
+                        compactionsDone = requested;
+                        changed.signalAll();
+                    } finally {
+                        appendLock.unlock();
+                    }
+                } else if (!compactor.runOne()) {
+                    awaitCompactionWork(requested, seen);
+                }
+            }
+        } catch (RuntimeException | Error e) {
+            backgroundFailed(e);
+        }
+    }
+
+    /** Waits until there is another version than the one seen before the last look, or a request. */
+    private void awaitCompactionWork(long requestsSeen, @Nullable ReadState seen) {
+        appendLock.lock();
+        try {
+            while (!stopping && compactionsRequested == requestsSeen && hasVersionOf(seen)) {
+                changed.awaitUninterruptibly();
+            }
+        } finally {
+            appendLock.unlock();
+        }
+    }
+
+    private boolean hasVersionOf(@Nullable ReadState seen) {
+        ReadState now = current;
+        return now == null ? seen == null : seen != null && now.version == seen.version;
+    }
+
+    private void backgroundFailed(Throwable e) {
+        if (!(stopping && e instanceof StoreClosedException)) {
+            Throwable unused = health.fail(translate(e));
+        }
+        appendLock.lock();
+        try {
+            changed.signalAll();
+        } finally {
+            appendLock.unlock();
+        }
+    }
+
+    /** Chunk mismatches as the corruption that they are. */
+    static Throwable translate(Throwable e) {
+        return e instanceof ChunkMismatchException mismatch
+                ? new CorruptionException(
+                        mismatch.path(),
+                        mismatch.offset(),
+                        "a chunk with XXH64 %016x".formatted(mismatch.expected()),
+                        "%016x".formatted(mismatch.found()))
+                : e;
+    }
+
+    // ---- Looking.
+
+    Stats stats() {
+        int entered = gate.enter();
+        try {
+            Version version = versions.retainCurrent();
+            try {
+                return stats(version);
+            } finally {
+                version.release();
+            }
+        } finally {
+            gate.exit(entered);
+        }
+    }
+
+    private Stats stats(Version version) {
+        List<Stats.Level> levels = new ArrayList<>();
+        for (int level = 0; level < version.levels(); level++) {
+            levels.add(new Stats.Level(level, version.level(level).size(), version.bytes(level)));
+        }
+        int logFiles = log.fileNumbers().size() + versions.endedLogs().size();
+        Log.Counters logged = log.counters();
+        Compactor.Counters merged = compactor.counters();
+        int snapshots;
+        synchronized (iterators) {
+            snapshots = iterators.size();
+        }
+        appendLock.lock();
+        try {
+            long immutableBytes = immutables.stream()
+                    .mapToLong(each -> each.memtable.memoryBytes())
+                    .sum();
+            return new Stats(
+                    runtime.backend(),
+                    lastSequence,
+                    levels,
+                    new Stats.Memory(
+                            active.memtable.memoryBytes(),
+                            immutables.size(),
+                            immutableBytes,
+                            cache.bytes(),
+                            cache.hits(),
+                            cache.misses()),
+                    new Stats.Log(
+                            logged.records(),
+                            logged.bytes(),
+                            logged.durableFlushes(),
+                            logged.bufferedFlushes(),
+                            logged.flushedBytes(),
+                            logFiles),
+                    new Stats.Compaction(
+                            flushes.sum(),
+                            flushedBytes.sum(),
+                            merged.compactions(),
+                            merged.moves(),
+                            merged.readBytes(),
+                            merged.writtenBytes()),
+                    stallNanos,
+                    stalls,
+                    snapshots,
+                    runtime.counters());
+        } finally {
+            appendLock.unlock();
+        }
+    }
+
+    VerifyReport verify(VerifyListener listener) {
+        int entered = gate.enter();
+        try {
+            if (health.isWell()) {
+                log.sync();
+            }
+            Version version = versions.retainCurrent();
+            try {
+                return new Verifier(runtime, new StoreDirectory(path), version, versions, log, listener).run();
+            } finally {
+                version.release();
+            }
+        } finally {
+            gate.exit(entered);
+        }
+    }
+
+    // ---- Closing.
+
+    synchronized void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        gate.close();
+        stopping = true;
+        appendLock.lock();
+        try {
+            changed.signalAll();
+        } finally {
+            appendLock.unlock();
+        }
+        gate.awaitEmpty();
+        join(flushThread);
+        join(compactionThread);
+        closeReaders();
+        try (Undo undo = new Undo()) {
+            undo.add(directoryLock);
+            undo.add(runtime);
+            undo.add(cache);
+            undo.add(versions);
+            List<Log.End> ends = log.close();
+            if (health.isWell() && !ends.isEmpty()) {
+                versions.writeClosed(ends.stream()
+                        .map(end -> new Manifest.LogEntry(end.number(), end.end()))
+                        .toList());
+            }
+            active.memtable.release();
+            immutables.forEach(each -> each.memtable.release());
+        } catch (ChainIoException e) {
+            throw new StoreIoException("cannot close store " + path + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Ends reading: lookups finish, iterators are closed. */
+    private void closeReaders() {
+        ReadState last = state();
+        current = null;
+        last.retire();
+        List<DbIterator> open;
+        synchronized (iterators) {
+            open = List.copyOf(iterators);
+        }
+        open.forEach(DbIterator::close);
+        while (liveStates.get() != 0) {
+            synchronized (iterators) {
+                open = List.copyOf(iterators);
+            }
+            open.forEach(DbIterator::close);
+            LockSupport.parkNanos(this, POLL_NANOS);
+        }
+    }
+
+    private static void join(Thread thread) {
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,133 @@
+package dev.catena.engine;
+
+import dev.catena.engine.log.Log;
+import dev.catena.engine.log.LogReader;
+import dev.catena.engine.log.Operations;
+import dev.catena.engine.version.Manifest;
+import dev.catena.engine.version.StoreDirectory;
+import dev.catena.engine.version.TableFile;
+import dev.catena.engine.version.Version;
+import dev.catena.engine.version.VersionSet;
+import dev.catena.io.chain.ChainIoException;
+import dev.catena.io.chain.ChainRuntime;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * Reads every file of a store that is in use and checks all that can be checked: the manifest, each table's chunks, blocks, filters
+ * and order, each log's records. Of each file the first damage is reported. One use, one thread.
+ */
+final class Verifier {
+    private final ChainRuntime runtime;
+    private final StoreDirectory directory;
+    private final Version version;
+    private final VersionSet versions;
+    private final Log log;
+    private final VerifyListener listener;
+
+    private final List<VerifyReport.Damage> damages = new ArrayList<>();
+    private int files;
+    private long entries;
+    private long bytesDone;
+    private long bytesTotal;
+
+    /** What checking a file is. */
+    @FunctionalInterface
+    private interface Check {
+        void run();
+    }
+
+    /** @param version retained by the caller */
+    Verifier(
+            ChainRuntime runtime,
+            StoreDirectory directory,
+            Version version,
+            VersionSet versions,
+            Log log,
+            VerifyListener listener) {
+        this.runtime = runtime;
+        this.directory = directory;
+        this.version = version;
+        this.versions = versions;
+        this.log = log;
+        this.listener = listener;
+    }
+
+    VerifyReport run() {
+        Map<Long, Long> endedLogs = new TreeMap<>(versions.endedLogs());
+        List<Log.End> logs = log.ends();
+        bytesTotal = directory.manifest().toFile().length();
+        for (TableFile table : version.tables()) {
+            bytesTotal += table.meta().bytes();
+        }
+        for (long end : endedLogs.values()) {
+            bytesTotal += end;
+        }
+        for (Log.End end : logs) {
+            bytesTotal += end.end();
+        }
+
+        check(directory.manifest(), () -> {
+            Manifest unused = Manifest.read(directory.manifest());
+            progress(directory.manifest(), directory.manifest().toFile().length());
+        });
+        for (TableFile table : version.tables()) {
+            Path path = directory.table(table.meta().number());
+            check(path, () -> entries += table.reader().verify(runtime, bytes -> progress(path, bytes)));
+        }
+        endedLogs.forEach((number, end) -> checkLog(number, end, false));
+        for (Log.End end : logs) {
+            checkLog(end.number(), end.end(), true);
+        }
+        return new VerifyReport(files, bytesDone, entries, damages);
+    }
+
+    private void checkLog(long number, long end, boolean growing) {
+        Path path = directory.log(number);
+        check(path, () -> {
+            try (LogReader reader = new LogReader(runtime, path, number)) {
+                reader.read(end, growing, (sequence, count, bytes, offset, length) ->
+                        checkOperations(path, sequence, count, bytes, offset, length));
+                progress(path, end);
+            } catch (ChainIoException | CorruptionException e) {
+                if (number >= versions.firstLog()) {
+                    throw e;
+                }
+                // It was dropped, and perhaps used again, while it was read.
+            }
+        });
+    }
+
+    private void checkOperations(Path path, long sequence, int count, MemorySegment bytes, long offset, long length) {
+        Operations operations = new Operations(bytes, offset, length);
+        int seen = 0;
+        while (operations.next()) {
+            seen++;
+        }
+        entries += seen;
+        if (operations.problem() != null || seen != count) {
+            throw new CorruptionException(
+                    path, 0, count + " operations from number " + sequence + " on", seen + " and other bytes");
+        }
+    }
+
+    private void check(Path path, Check check) {
+        files++;
+        try {
+            check.run();
+        } catch (CorruptionException e) {
+            damages.add(new VerifyReport.Damage(e.file(), e.offset(), e.expected(), e.found()));
+        } catch (ChainIoException e) {
+            damages.add(new VerifyReport.Damage(path, 0, "a readable file", String.valueOf(e.getMessage())));
+        }
+    }
+
+    private void progress(Path path, long bytes) {
+        bytesDone += bytes;
+        listener.progress(path, bytesDone, bytesTotal);
+    }
+}

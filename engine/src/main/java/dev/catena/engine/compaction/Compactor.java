@@ -1,0 +1,160 @@
+package dev.catena.engine.compaction;
+
+import dev.catena.engine.Options;
+import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.MergingIterator;
+import dev.catena.engine.table.LevelIterator;
+import dev.catena.engine.version.TableFile;
+import dev.catena.engine.version.Version;
+import dev.catena.engine.version.VersionSet;
+import dev.catena.io.chain.ChainRuntime;
+import java.util.List;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Does compactions: inputs are read past the cache with every chunk verified on the way, merged, and written as new tables; the
+ * change becomes durable in one manifest; then the inputs go. Damage found in an input stops it with the inputs kept.
+ *
+ * <p>Used by the compaction thread alone; counters may be read by any.
+ */
+public final class Compactor {
+    private final ChainRuntime runtime;
+    private final VersionSet versions;
+    private final Options options;
+    private final TableWriter writer;
+    private final Consumer<Version> install;
+
+    private final LongAdder compactions = new LongAdder();
+    private final LongAdder moves = new LongAdder();
+    private final LongAdder readBytes = new LongAdder();
+    private final LongAdder writtenBytes = new LongAdder();
+
+    /**
+     * Counters.
+     *
+     * @param compactions merges done
+     * @param moves tables moved down as they were
+     * @param readBytes bytes of the inputs
+     * @param writtenBytes bytes of the results
+     */
+    public record Counters(long compactions, long moves, long readBytes, long writtenBytes) {}
+
+    /**
+     * @param install makes a new version visible to readers
+     */
+    public Compactor(
+            ChainRuntime runtime,
+            VersionSet versions,
+            Options options,
+            TableWriter writer,
+            Consumer<Version> install) {
+        this.runtime = runtime;
+        this.versions = versions;
+        this.options = options;
+        this.writer = writer;
+        this.install = install;
+    }
+
+    /** Does the most urgent compaction; false when none is due. */
+    public boolean runOne() {
+        return run(version -> Compaction.pick(version, versions, options));
+    }
+
+    /** Merges everything into one level. */
+    public void runEverything() {
+        run(version -> Compaction.everything(version, options));
+    }
+
+    /** Counters so far. */
+    public Counters counters() {
+        return new Counters(compactions.sum(), moves.sum(), readBytes.sum(), writtenBytes.sum());
+    }
+
+    /** How a compaction is chosen. */
+    @FunctionalInterface
+    private interface Picker {
+        @Nullable Compaction pick(Version version);
+    }
+
+    private boolean run(Picker picker) {
+        Version version = versions.retainCurrent();
+        try {
+            Compaction compaction = picker.pick(version);
+            if (compaction == null) {
+                return false;
+            }
+            if (compaction.isMove()) {
+                List<TableFile> moved = compaction.tables();
+                apply(compaction, moved);
+                moves.increment();
+            } else {
+                merge(compaction, version);
+            }
+            return true;
+        } finally {
+            version.release();
+            versions.deleteObsolete();
+        }
+    }
+
+    private void merge(Compaction compaction, Version version) {
+        List<TableFile> written;
+        try (InternalIterator input = MergingIterator.of(compaction.open(new Scans()))) {
+            written = writer.write(input, compaction.below(version), options.tableBytes());
+        }
+        try {
+            apply(compaction, written);
+        } finally {
+            written.forEach(TableFile::release);
+        }
+        compactions.increment();
+        readBytes.add(compaction.bytes());
+        writtenBytes.add(written.stream().mapToLong(table -> table.meta().bytes()).sum());
+    }
+
+    private void apply(Compaction compaction, List<TableFile> added) {
+        versions.apply(
+                VersionSet.Edit.compacted(
+                        compaction.tables(),
+                        compaction.output(),
+                        added,
+                        compaction.level(),
+                        compaction.pointer()),
+                install);
+    }
+
+    /** Reads inputs sequentially, past the cache. */
+    private final class Scans implements Compaction.Opener {
+        @Override
+        public InternalIterator table(TableFile table) {
+            return table.reader().scanner(runtime);
+        }
+
+        @Override
+        public InternalIterator level(List<TableFile> tables) {
+            return new LevelIterator(
+                    tables.stream().map(table -> new Scan(table)).toList());
+        }
+
+        /** One table of a level. */
+        private final class Scan implements LevelIterator.Source {
+            private final TableFile table;
+
+            Scan(TableFile table) {
+                this.table = table;
+            }
+
+            @Override
+            public byte[] largestKey() {
+                return table.largestKey();
+            }
+
+            @Override
+            public InternalIterator open() {
+                return table.reader().scanner(runtime);
+            }
+        }
+    }
+}

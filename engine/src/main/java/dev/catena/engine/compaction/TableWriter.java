@@ -1,0 +1,184 @@
+package dev.catena.engine.compaction;
+
+import dev.catena.engine.Options;
+import dev.catena.engine.StoreClosedException;
+import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.Memory;
+import dev.catena.engine.table.TableBuilder;
+import dev.catena.engine.table.TableProperties;
+import dev.catena.engine.version.StoreDirectory;
+import dev.catena.engine.version.TableFile;
+import dev.catena.engine.version.TableMeta;
+import dev.catena.engine.version.VersionSet;
+import dev.catena.io.chain.ChainFile;
+import dev.catena.io.chain.ChainRuntime;
+import dev.catena.io.memory.NativeMemory;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes sorted entries to new tables: of each key only the newest version, and that only if it is needed.
+ *
+ * <p>No reader needs older versions: an iterator holds on to the memtables and tables that it was made over, and a lookup to those
+ * current when it began. Deletions are left out where no older data lies below ({@link Below}).
+ *
+ * <p>If anything goes wrong what was written is deleted, and the inputs stay as they were. One use, one thread.
+ */
+public final class TableWriter {
+    private static final int FIRST_KEY_BYTES = 256;
+
+    private final ChainRuntime runtime;
+    private final StoreDirectory directory;
+    private final VersionSet versions;
+    private final Options options;
+    private final BooleanSupplier cancelled;
+
+    /** Whether data may lie below the level that is written. */
+    @FunctionalInterface
+    public interface Below {
+        /** Whether a deeper level may have the key. Keys are asked for in ascending order. */
+        boolean mayHave(long key, int length);
+    }
+
+    /**
+     * @param cancelled asked now and then; when true, writing stops with {@link StoreClosedException}
+     */
+    public TableWriter(
+            ChainRuntime runtime,
+            StoreDirectory directory,
+            VersionSet versions,
+            Options options,
+            BooleanSupplier cancelled) {
+        this.runtime = runtime;
+        this.directory = directory;
+        this.versions = versions;
+        this.options = options;
+        this.cancelled = cancelled;
+    }
+
+    /**
+     * Writes all that is needed of the input.
+     *
+     * @param input positioned nowhere; not closed
+     * @param tableBytes at about which size the next table is begun
+     * @return the tables, durable, opened, and retained for the caller
+     */
+    public List<TableFile> write(InternalIterator input, Below below, long tableBytes) {
+        List<TableFile> finished = new ArrayList<>();
+        Output output = null;
+        MemorySegment last = NativeMemory.allocate(FIRST_KEY_BYTES, "compaction");
+        int lastLength = -1;
+        try {
+            int untilCheck = 0;
+            for (input.seekToFirst(); input.isValid(); input.next()) {
+                if (untilCheck-- == 0) {
+                    untilCheck = 1000;
+                    if (cancelled.getAsBoolean()) {
+                        throw new StoreClosedException("store " + directory.path());
+                    }
+                }
+                long key = input.keyAddress();
+                int length = input.keyLength();
+                if (length == lastLength && Keys.compare(key, length, last.address(), lastLength) == 0) {
+                    continue; // an older version
+                }
+                if (length > last.byteSize()) {
+                    NativeMemory.free(last);
+                    last = NativeMemory.allocate(2L * length, "compaction");
+                }
+                Memory.copy(key, last.address(), length);
+                lastLength = length;
+                long trailer = input.trailer();
+                if (Keys.kind(trailer) == Keys.DELETE && !below.mayHave(key, length)) {
+                    continue;
+                }
+                if (output != null && output.builder.estimatedBytes() >= tableBytes) {
+                    finished.add(output.finish());
+                    output = null;
+                }
+                if (output == null) {
+                    output = new Output();
+                }
+                output.builder.add(input);
+            }
+            if (output != null) {
+                finished.add(output.finish());
+                output = null;
+            }
+            directory.sync();
+            return finished;
+        } catch (RuntimeException | Error e) {
+            if (output != null) {
+                output.abandon(e);
+            }
+            for (TableFile table : finished) {
+                table.markObsolete();
+                table.release();
+            }
+            versions.deleteObsolete();
+            throw e;
+        } finally {
+            NativeMemory.free(last);
+        }
+    }
+
+    /** One table being written. */
+    private final class Output {
+        final long number = versions.nextNumber();
+        final Path path = directory.table(number);
+        final ChainFile file;
+        final TableBuilder builder;
+        private boolean closed;
+
+        Output() {
+            file = runtime.open(path, ChainFile.Mode.CREATE, ChainFile.Access.DIRECT);
+            TableBuilder made = null;
+            try {
+                made = new TableBuilder(
+                        runtime, file, options.blockBytes(), options.filterBitsPerKey(), options.compression());
+            } finally {
+                if (made == null) {
+                    file.close();
+                }
+            }
+            builder = made;
+        }
+
+        TableFile finish() {
+            TableProperties built = builder.finish();
+            close(null);
+            return versions.open(TableMeta.of(number, built));
+        }
+
+        void abandon(Throwable why) {
+            close(why);
+            try {
+                directory.delete(path);
+            } catch (RuntimeException e) {
+                why.addSuppressed(e);
+            }
+        }
+
+        private void close(@Nullable Throwable why) {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            try {
+                builder.close();
+            } catch (RuntimeException e) {
+                if (why == null) {
+                    throw e;
+                }
+                why.addSuppressed(e);
+            } finally {
+                file.close();
+            }
+        }
+    }
+}

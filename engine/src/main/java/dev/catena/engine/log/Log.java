@@ -1,0 +1,775 @@
+package dev.catena.engine.log;
+
+import dev.catena.engine.StoreException;
+import dev.catena.engine.entry.Memory;
+import dev.catena.engine.version.StoreDirectory;
+import dev.catena.engine.version.StoreHealth;
+import dev.catena.io.chain.Chain;
+import dev.catena.io.chain.ChainFile;
+import dev.catena.io.chain.ChainRuntime;
+import dev.catena.io.chain.Lane;
+import dev.catena.io.chain.Placement;
+import dev.catena.io.chain.Step;
+import dev.catena.io.memory.NativeMemory;
+import dev.catena.io.chain.Region;
+import dev.catena.io.memory.Xxh64;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The write-ahead log: records are encoded once, into a ring in chain memory, and go from there to the file.
+ *
+ * <p><b>Positions.</b> A position counts bytes over all log files of this opening; it only grows. The ring is an image of the newest
+ * bytes: position {@code p} lies at {@code p mod} {@link #RING_BYTES}. A file begins at a multiple of the block size ({@link
+ * #fileBase}), so blocks of ring and file coincide. These grow in this order, each at most the one before it:
+ *
+ * <pre>
+ *   appended    in the ring            moved under the append lock
+ *   handed      written to the file    moved by the flush owner
+ *   durable     on the device          moved by the flush owner
+ * </pre>
+ *
+ * The ring's bytes from the block that holds {@code handed} on must stay: the next flush writes that block again.
+ *
+ * <p><b>Who does what.</b> Under the append lock, one thread at a time encodes ({@link #append}) and, when the memtable has the
+ * entry too, publishes. A synced write then waits in {@link #commit}, outside the lock: its thread becomes the flush owner and
+ * writes everything published, or is woken by the owner that did ({@link FlushOwnership}). Buffered writes are handed to the
+ * operating system by the log thread ({@link LogKeeper}) soon after; when the ring is full the appending thread flushes.
+ *
+ * <p><b>A flush</b> is one chain run by the thread that wants it: a single durable write when it is small, else several writes and a
+ * sync. It always writes whole blocks, from the one that holds {@code handed} to the one that holds the end; the rest of the last
+ * block is zeros. What it writes does not change while it is written: small flushes and last blocks are copied to the stage first, as
+ * appending goes on meanwhile.
+ *
+ * <p><b>Invariants.</b> A log file is wholly durable before its successor gets a record. A record's attested position is a record
+ * boundary before which everything was durable. A failed flush ends writing for good.
+ */
+public final class Log {
+    static final int RING_BYTES = 8 << 20;
+    static final int RING_MASK = RING_BYTES - 1;
+
+    /** Flushes up to this size are copied, and are one write. */
+    static final int STAGE_BYTES = 64 << 10;
+
+    /** The longest write of a larger flush. */
+    static final int STEP_BYTES = 512 << 10;
+
+    /** Zeros kept ahead of use. */
+    static final int AHEAD_BYTES = 4 << 20;
+
+    private static final int STEPS_MAX = 32;
+    private static final int WRITES_IN_FLIGHT = 4;
+    private static final int RECORD_IN_PLACE_BYTES_MAX = RING_BYTES / 4;
+
+    private final ChainRuntime runtime;
+    private final StoreDirectory directory;
+    private final StoreHealth health;
+    private final ReentrantLock appendLock;
+    private final LongSupplier numbers;
+    private final long recycleBytesMax;
+
+    private final Region ring;
+    private final Region stage;
+    private final Region zeros;
+    private final long ringAddress;
+    private final long stageAddress;
+    private final Lane lane;
+    private final Chain chain;
+    private final FlushOwnership ownership = new FlushOwnership();
+    private final LogKeeper keeper;
+
+    /** The file that takes records and where it begins. Changed under the append lock and the flush ownership together. */
+    private volatile LogFile file;
+
+    private volatile long fileBase;
+
+    private volatile long appended;
+
+    /** The end of the last published record; at most {@code appended}, which runs ahead while a record bigger than the ring streams. */
+    private volatile long published;
+
+    private volatile long handed;
+    private volatile long durable;
+
+    /** A record boundary before which everything is durable. */
+    private volatile long attestable;
+
+    /** The end of the last record with operations, and the position that the last record attests. Under the append lock. */
+    private volatile long dataEnd;
+
+    private volatile long attested;
+
+    /** Where the record being encoded ends. Under the append lock. */
+    private long encodedEnd;
+
+    /** The sequence number of the first operation after it, and after what is published. Under the append lock. */
+    private long encodedNextSequence;
+
+    private long nextSequence;
+    private volatile boolean broken;
+
+    private final LongAdder durableFlushes = new LongAdder();
+    private final LongAdder bufferedFlushes = new LongAdder();
+    private final LongAdder flushedBytes = new LongAdder();
+    private long records;
+    private long recordBytes;
+
+    /** Files ready for use or reuse. Under the monitor of {@link #files}. */
+    private final Files files = new Files();
+
+    /** What the monitor of one object guards. */
+    private static final class Files {
+        @Nullable LogFile next;
+        @Nullable LogFile spare;
+        final List<LogFile> sealed = new ArrayList<>();
+    }
+
+    /**
+     * A log that ended.
+     *
+     * @param number its number
+     * @param end its exact end, in bytes
+     */
+    public record End(long number, long end) {}
+
+    /**
+     * Counters.
+     *
+     * @param records records appended
+     * @param bytes their bytes
+     * @param durableFlushes flushes to the device
+     * @param bufferedFlushes flushes to the operating system
+     * @param flushedBytes bytes that flushes wrote
+     */
+    public record Counters(long records, long bytes, long durableFlushes, long bufferedFlushes, long flushedBytes) {}
+
+    /**
+     * Starts a log in a new file.
+     *
+     * @param runtime what runs the flushes
+     * @param directory where files are made
+     * @param health told of failures
+     * @param appendLock held by whoever appends
+     * @param numbers gives numbers for files
+     * @param recycleBytesMax files bigger than this are deleted rather than used again
+     * @param nextSequence the sequence number of the first operation to come
+     */
+    public Log(
+            ChainRuntime runtime,
+            StoreDirectory directory,
+            StoreHealth health,
+            ReentrantLock appendLock,
+            LongSupplier numbers,
+            long recycleBytesMax,
+            long nextSequence) {
+        this.runtime = runtime;
+        this.directory = directory;
+        this.health = health;
+        this.appendLock = appendLock;
+        this.numbers = numbers;
+        this.recycleBytesMax = recycleBytesMax;
+        ring = runtime.allocate(RING_BYTES, "log ring");
+        stage = runtime.allocate(STAGE_BYTES, "log stage");
+        zeros = runtime.allocate(LogFile.PIECE_BYTES, "log zeros");
+        ringAddress = ring.segment().address();
+        stageAddress = stage.segment().address();
+        lane = runtime.lane(Placement.IN_CONTEXT);
+        chain = lane.chain(STEPS_MAX);
+        this.nextSequence = nextSequence;
+        file = create(LogFile.PIECE_BYTES);
+        begin();
+        keeper = new LogKeeper(this, appendLock);
+    }
+
+    /** Starts the log's thread. */
+    public void start() {
+        keeper.start();
+    }
+
+    /** The number of the file that takes records. */
+    public long number() {
+        return file.number;
+    }
+
+    // ---- Appending: under the append lock.
+
+    /**
+     * Encodes a record of one operation. Nothing is promised until {@link #publish}; without it the next append overwrites it.
+     *
+     * @return the position of the record's end, for {@link #commit}
+     */
+    public long append(
+            long sequence,
+            int kind,
+            MemorySegment key,
+            long keyOffset,
+            int keyLength,
+            MemorySegment value,
+            long valueOffset,
+            int valueLength) {
+        int headerBytes = Operations.headerBytes(keyLength, valueLength);
+        long payload = (long) headerBytes + keyLength + valueLength;
+        long bytes = LogFormat.recordBytes(payload);
+        if (!fitsInPlace(bytes)) {
+            MemorySegment header = MemorySegment.ofArray(new byte[16]);
+            Operations.putHeader(header, 0, kind, keyLength, valueLength);
+            return appendPieces(
+                    sequence,
+                    1,
+                    payload,
+                    new Piece(header, 0, headerBytes),
+                    new Piece(key, keyOffset, keyLength),
+                    new Piece(value, valueOffset, valueLength));
+        }
+        long address = ringAddress + (appended & RING_MASK);
+        long at = address + LogFormat.HEADER_BYTES;
+        Operations.putHeader(Memory.ALL, at, kind, keyLength, valueLength);
+        at += headerBytes;
+        MemorySegment.copy(key, keyOffset, Memory.ALL, at, keyLength);
+        at += keyLength;
+        MemorySegment.copy(value, valueOffset, Memory.ALL, at, valueLength);
+        return seal(address, sequence, 1, payload, bytes);
+    }
+
+    /** Encodes a record of several operations, encoded already; see {@link #append}. */
+    public long appendBatch(long sequence, int count, MemorySegment operations, long length) {
+        long bytes = LogFormat.recordBytes(length);
+        if (!fitsInPlace(bytes)) {
+            return appendPieces(sequence, count, length, new Piece(operations, 0, length));
+        }
+        long address = ringAddress + (appended & RING_MASK);
+        MemorySegment.copy(operations, 0, Memory.ALL, address + LogFormat.HEADER_BYTES, length);
+        return seal(address, sequence, count, length, bytes);
+    }
+
+    /** Says that what was encoded last will not be published. When part of it is in the file already, that is the end of writing. */
+    public void abandon(Throwable why) {
+        if (appended != published) {
+            throw health.fail(why);
+        }
+    }
+
+    /** Lets flushes take what was encoded last. */
+    public void publish() {
+        long end = encodedEnd;
+        records++;
+        recordBytes += end - published;
+        nextSequence = encodedNextSequence;
+        dataEnd = end;
+        makePublic(end);
+        keeper.published(end - handed);
+    }
+
+    /**
+     * Makes the current file durable and goes on in a new one.
+     *
+     * @return the new file's number
+     */
+    public long switchFile() {
+        health.check();
+        LogFile next = takeNext();
+        ownership.own();
+        try {
+            flush(true);
+            file.close();
+            file.seal(published - fileBase);
+            synchronized (files) {
+                files.sealed.add(file);
+                file = next;
+            }
+            begin();
+        } finally {
+            ownership.release(durable, broken);
+        }
+        keeper.nudge();
+        return next.number;
+    }
+
+    /** Appends a record without operations that says what is durable, and makes it durable too. */
+    void attest() {
+        long bytes = LogFormat.HEADER_BYTES;
+        if (!fitsInPlace(bytes)) {
+            return; // The next record attests.
+        }
+        seal(ringAddress + (appended & RING_MASK), nextSequence, 0, 0, bytes);
+        records++;
+        recordBytes += bytes;
+        makePublic(encodedEnd);
+    }
+
+    private boolean fitsInPlace(long bytes) {
+        if (bytes > RECORD_IN_PLACE_BYTES_MAX || (appended & RING_MASK) + bytes > RING_BYTES) {
+            return false;
+        }
+        makeRoom(appended + bytes);
+        return true;
+    }
+
+    /** Waits until the ring can take bytes up to {@code end}, flushing it if need be. */
+    private void makeRoom(long end) {
+        while (end > LogFormat.blockFloor(handed) + RING_BYTES) {
+            ownership.own();
+            try {
+                flush(false);
+            } finally {
+                ownership.release(durable, broken);
+            }
+        }
+    }
+
+    /** Completes a record that lies in one piece and whose payload is in place. */
+    private long seal(long address, long sequence, int count, long payload, long bytes) {
+        for (long at = LogFormat.HEADER_BYTES + payload; at < bytes; at++) {
+            Memory.putByte(address + at, (byte) 0);
+        }
+        long position = appended - fileBase;
+        LogFormat.putHeader(address, payload, file.number, sequence, count, distance());
+        long hash = Xxh64.hash(
+                Memory.ALL,
+                address + LogFormat.PAYLOAD,
+                bytes - LogFormat.PAYLOAD,
+                LogFormat.seed(file.number, position));
+        Memory.putLong(address + LogFormat.HASH, hash);
+        encodedEnd = appended + bytes;
+        encodedNextSequence = sequence + count;
+        return encodedEnd;
+    }
+
+    private long distance() {
+        long boundary = attestable;
+        attested = boundary;
+        return appended - boundary;
+    }
+
+    /** A part of a record's payload. */
+    private record Piece(MemorySegment bytes, long offset, long length) {}
+
+    /**
+     * Encodes a record that wraps around the ring or is too big for it. Hashes it first, where it is, and again as it was copied:
+     * the caller may change it meanwhile, and a record with a wrong hash would end the log.
+     */
+    private long appendPieces(long sequence, int count, long payload, Piece... pieces) {
+        long bytes = LogFormat.recordBytes(payload);
+        MemorySegment scratch = NativeMemory.allocateZeroed(2 * HashStream.SCRATCH_BYTES + LogFormat.HEADER_BYTES + 8, "log");
+        try {
+            long header = scratch.address() + 2 * HashStream.SCRATCH_BYTES;
+            long padding = header + LogFormat.HEADER_BYTES;
+            long paddingBytes = bytes - LogFormat.HEADER_BYTES - payload;
+            long seed = LogFormat.seed(file.number, appended - fileBase);
+            LogFormat.putHeader(header, payload, file.number, sequence, count, distance());
+            HashStream before = new HashStream(scratch.address());
+            before.begin(seed);
+            before.update(Memory.ALL, header + LogFormat.PAYLOAD, LogFormat.HEADER_BYTES - LogFormat.PAYLOAD);
+            for (Piece piece : pieces) {
+                before.update(piece.bytes, piece.offset, piece.length);
+            }
+            before.update(Memory.ALL, padding, paddingBytes);
+            long hash = before.end();
+            Memory.putLong(header + LogFormat.HASH, hash);
+
+            long begin = appended;
+            HashStream copied = new HashStream(scratch.address() + HashStream.SCRATCH_BYTES);
+            copied.begin(seed);
+            encodedEnd = begin;
+            try {
+                copyIn(Memory.ALL, header, LogFormat.PAYLOAD, null);
+                copyIn(Memory.ALL, header + LogFormat.PAYLOAD, LogFormat.HEADER_BYTES - LogFormat.PAYLOAD, copied);
+                for (Piece piece : pieces) {
+                    copyIn(piece.bytes, piece.offset, piece.length, copied);
+                }
+                copyIn(Memory.ALL, padding, paddingBytes, copied);
+                if (copied.end() != hash) {
+                    throw new IllegalStateException("key or value was changed while it was written");
+                }
+            } catch (RuntimeException e) {
+                if (appended != begin) {
+                    throw health.fail(e); // Part of it may be in the file: there is no way back.
+                }
+                throw e;
+            }
+            encodedNextSequence = sequence + count;
+            return encodedEnd;
+        } finally {
+            NativeMemory.free(scratch);
+        }
+    }
+
+    /** Copies bytes to the ring at {@link #encodedEnd}, flushing as it fills. */
+    private void copyIn(MemorySegment bytes, long offset, long length, @Nullable HashStream hash) {
+        long at = offset;
+        long rest = length;
+        while (rest > 0) {
+            long room = LogFormat.blockFloor(handed) + RING_BYTES - encodedEnd;
+            if (room == 0) {
+                appended = encodedEnd;
+                makeRoom(encodedEnd + 1);
+                continue;
+            }
+            long ringOffset = encodedEnd & RING_MASK;
+            long take = Math.min(Math.min(rest, room), RING_BYTES - ringOffset);
+            MemorySegment.copy(bytes, at, Memory.ALL, ringAddress + ringOffset, take);
+            if (hash != null) {
+                hash.update(Memory.ALL, ringAddress + ringOffset, take);
+            }
+            encodedEnd += take;
+            at += take;
+            rest -= take;
+        }
+    }
+
+    private void makePublic(long end) {
+        appended = end; // before published: a flush reads them the other way round
+        published = end;
+    }
+
+    /** Begins {@link #file} after what came before, all of which is durable. */
+    private void begin() {
+        long base = LogFormat.blockCeiling(appended);
+        fileBase = base;
+        appended = base;
+        published = base;
+        handed = base;
+        durable = base;
+        attestable = base;
+        dataEnd = base;
+        long address = ringAddress + (base & RING_MASK);
+        Memory.putLong(address + LogFormat.HEADER_BYTES, LogFormat.MAGIC);
+        Memory.putInt(address + LogFormat.HEADER_BYTES + 8, LogFormat.VERSION);
+        Memory.putInt(address + LogFormat.HEADER_BYTES + 12, 0);
+        seal(address, nextSequence, 0, LogFormat.START_PAYLOAD_BYTES, LogFormat.START_BYTES);
+        makePublic(encodedEnd);
+    }
+
+    // ---- Flushing: outside the append lock, as the flush owner.
+
+    /** Returns when everything before {@code position} is durable. */
+    public void commit(long position) {
+        if (durable >= position) {
+            return;
+        }
+        if (ownership.ownOrAwait(position)) {
+            try {
+                if (durable < position) {
+                    linger();
+                    flush(true);
+                }
+            } finally {
+                ownership.release(durable, broken);
+            }
+        }
+        if (durable < position) {
+            health.check();
+            throw new AssertionError("released without durability or failure");
+        }
+    }
+
+    /** Makes everything published so far durable. */
+    public void sync() {
+        commit(published);
+    }
+
+    /** Hands everything published so far to the operating system, or to the device when much is waiting for it. */
+    void handOver(boolean toDevice) {
+        ownership.own();
+        try {
+            flush(toDevice);
+        } finally {
+            ownership.release(durable, broken);
+        }
+    }
+
+    /** Gives the threads that the last flush woke a moment to publish again, so that this flush serves them too. */
+    private void linger() {
+        int expected = ownership.served() - 1;
+        if (expected <= 0) {
+            return;
+        }
+        for (int i = 0; i < LINGER_YIELDS && ownership.waiting() < expected; i++) {
+            Thread.yield();
+        }
+    }
+
+    private static final int LINGER_YIELDS = Integer.getInteger("catena.log.linger", 8);
+
+    /** Writes what is appended and not handed over; makes it durable if wanted, with all that was handed over before. */
+    private void flush(boolean toDevice) {
+        if (broken) {
+            health.check();
+            throw new AssertionError("broken without a failure");
+        }
+        long boundary = published;
+        long end = appended;
+        boolean anythingNew = end > handed;
+        if (!anythingNew && (!toDevice || durable == end)) {
+            return;
+        }
+        LogFile target = file;
+        try {
+            chain.begin().window(WRITES_IN_FLIGHT);
+            boolean needsSync = toDevice;
+            if (anythingNew) {
+                long from = LogFormat.blockFloor(handed);
+                long to = LogFormat.blockCeiling(end);
+                target.claim(to - fileBase);
+                flushedBytes.add(to - from);
+                if (to - from <= STAGE_BYTES) {
+                    stage(from, end, to);
+                    Step step = write(target.file, stage, 0, to - from, from - fileBase);
+                    if (toDevice && handed == durable) {
+                        step.durable();
+                        needsSync = false;
+                    }
+                } else {
+                    long tail = LogFormat.blockFloor(end);
+                    for (long at = from; at < tail; ) {
+                        long ringOffset = at & RING_MASK;
+                        long length = Math.min(Math.min(tail - at, STEP_BYTES), RING_BYTES - ringOffset);
+                        write(target.file, ring, ringOffset, length, at - fileBase);
+                        at += length;
+                    }
+                    if (tail < end) {
+                        stage(tail, end, to);
+                        write(target.file, stage, 0, to - tail, tail - fileBase);
+                    }
+                }
+            }
+            if (needsSync) {
+                chain.sync(target.file).barrier();
+            }
+            chain.run().throwIfFailed("flush", target.path, LogFormat.blockFloor(handed) - fileBase);
+        } catch (RuntimeException | Error e) {
+            broken = true;
+            throw health.fail(e);
+        }
+        handed = end;
+        if (toDevice) {
+            durable = end;
+            attestable = boundary;
+            durableFlushes.increment();
+        } else {
+            bufferedFlushes.increment();
+        }
+    }
+
+    private Step write(ChainFile target, Region from, long offset, long length, long position) {
+        return chain.write(target, from, offset, (int) length, position);
+    }
+
+    /** Copies ring bytes to the stage and fills up with zeros to {@code to}. */
+    private void stage(long from, long end, long to) {
+        long ringOffset = from & RING_MASK;
+        long first = Math.min(end - from, RING_BYTES - ringOffset);
+        Memory.copy(ringAddress + ringOffset, stageAddress, first);
+        Memory.copy(ringAddress, stageAddress + first, end - from - first);
+        Memory.ALL.asSlice(stageAddress + (end - from), to - end).fill((byte) 0);
+    }
+
+    // ---- Files.
+
+    private LogFile create(long writtenAhead) {
+        LogFile spare;
+        synchronized (files) {
+            spare = files.spare;
+            files.spare = null;
+        }
+        long number = numbers.getAsLong();
+        var path = directory.log(number);
+        LogFile created;
+        if (spare != null) {
+            directory.rename(spare.path, path);
+            ChainFile opened = runtime.open(path, ChainFile.Mode.READ_WRITE, ChainFile.Access.DIRECT);
+            created = new LogFile(number, path, opened, LogFormat.blockFloor(opened.size()));
+        } else {
+            ChainFile opened = runtime.open(path, ChainFile.Mode.CREATE, ChainFile.Access.DIRECT);
+            created = new LogFile(number, path, opened, 0);
+        }
+        created.writeAhead(zeros, writtenAhead);
+        directory.sync();
+        return created;
+    }
+
+    /** Makes the file that comes next, if it is not there yet. */
+    void prepareNext() {
+        synchronized (files) {
+            if (files.next == null) {
+                files.next = create(AHEAD_BYTES);
+            }
+        }
+    }
+
+    private LogFile takeNext() {
+        synchronized (files) {
+            LogFile next = files.next;
+            if (next == null) {
+                next = create(LogFile.PIECE_BYTES);
+            }
+            files.next = null;
+            return next;
+        }
+    }
+
+    /** Keeps zeros ahead of use in the current file. */
+    void writeAhead() {
+        LogFile current = file;
+        long position = appended - fileBase;
+        if (current.written() < position + AHEAD_BYTES) {
+            current.writeAhead(zeros, LogFormat.blockCeiling(position) + 2 * AHEAD_BYTES);
+        }
+    }
+
+    /** Says that logs with lower numbers hold nothing that is not in tables: one is kept for use again, the others are deleted. */
+    public void obsolete(long below) {
+        List<LogFile> deleted = new ArrayList<>();
+        synchronized (files) {
+            for (var each = files.sealed.iterator(); each.hasNext(); ) {
+                LogFile sealed = each.next();
+                if (sealed.number < below) {
+                    each.remove();
+                    if (files.spare == null && sealed.written() <= recycleBytesMax) {
+                        files.spare = sealed;
+                    } else {
+                        deleted.add(sealed);
+                    }
+                }
+            }
+        }
+        for (LogFile each : deleted) {
+            directory.delete(each.path);
+        }
+    }
+
+    /** The numbers of the files that hold records not known to be in tables. */
+    public List<Long> fileNumbers() {
+        List<Long> numbers = new ArrayList<>();
+        synchronized (files) {
+            for (LogFile sealed : files.sealed) {
+                numbers.add(sealed.number);
+            }
+            numbers.add(file.number);
+        }
+        return numbers;
+    }
+
+    /**
+     * Makes everything durable, cuts the files to size and closes the log. Nobody appends or commits any more.
+     *
+     * @return where the files end; empty when the log failed, so that this cannot be said
+     */
+    public List<End> close() {
+        keeper.stop();
+        List<End> ends = new ArrayList<>();
+        try {
+            if (!broken) {
+                handOver(true);
+                file.seal(published - fileBase);
+                file.file.truncate(LogFormat.blockCeiling(file.end()));
+                file.file.sync();
+                synchronized (files) {
+                    for (LogFile sealed : files.sealed) {
+                        cut(sealed);
+                        ends.add(new End(sealed.number, sealed.end()));
+                    }
+                }
+                ends.add(new End(file.number, file.end()));
+            }
+        } catch (RuntimeException e) {
+            broken = true;
+            ends.clear();
+            throw health.fail(e);
+        } finally {
+            file.close();
+            synchronized (files) {
+                if (files.next != null) {
+                    files.next.close();
+                    directory.delete(files.next.path);
+                }
+                if (files.spare != null) {
+                    directory.delete(files.spare.path);
+                }
+            }
+            chain.close();
+            lane.close();
+            zeros.close();
+            stage.close();
+            ring.close();
+        }
+        return ends;
+    }
+
+    private void cut(LogFile sealed) {
+        try (ChainFile opened = runtime.open(sealed.path, ChainFile.Mode.READ_WRITE, ChainFile.Access.BUFFERED)) {
+            opened.truncate(LogFormat.blockCeiling(sealed.end()));
+            opened.sync();
+        }
+    }
+
+    // ---- For the log thread and for figures.
+
+    boolean isBroken() {
+        return broken;
+    }
+
+    StoreHealth health() {
+        return health;
+    }
+
+    long appended() {
+        return appended;
+    }
+
+    long handed() {
+        return handed;
+    }
+
+    long durable() {
+        return durable;
+    }
+
+    /** Whether durable operations are there that no record attests. */
+    boolean needsAttesting() {
+        return attested < Math.min(dataEnd, attestable) && attestable > fileBase;
+    }
+
+    boolean needsZeros() {
+        return file.written() < appended - fileBase + AHEAD_BYTES;
+    }
+
+    boolean needsNext() {
+        synchronized (files) {
+            return files.next == null;
+        }
+    }
+
+    /** Where the records of each file end that is not known to be in tables; the current file's, which grows, last. */
+    public List<End> ends() {
+        List<End> ends = new ArrayList<>();
+        appendLock.lock();
+        try {
+            synchronized (files) {
+                for (LogFile sealed : files.sealed) {
+                    ends.add(new End(sealed.number, sealed.end()));
+                }
+            }
+            ends.add(new End(file.number, published - fileBase));
+        } finally {
+            appendLock.unlock();
+        }
+        return ends;
+    }
+
+    /** Counters since the log was opened. */
+    public Counters counters() {
+        appendLock.lock();
+        try {
+            return new Counters(
+                    records, recordBytes, durableFlushes.sum(), bufferedFlushes.sum(), flushedBytes.sum());
+        } finally {
+            appendLock.unlock();
+        }
+    }
+}

@@ -1,0 +1,253 @@
+package dev.catena.engine.version;
+
+import dev.catena.engine.CorruptionException;
+import dev.catena.engine.StoreIoException;
+import dev.catena.io.memory.NativeMemory;
+import dev.catena.io.memory.Xxh64;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.BufferUnderflowException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What a store consists of, and the file that says so: a whole, checksummed snapshot, replaced at once at every change (written
+ * beside it, synced, renamed over it, directory synced). So there is always exactly one, and it is either the old or the new.
+ *
+ * <p>The file {@code MANIFEST}, version 1; all numbers little-endian:
+ *
+ * <pre>
+ *  u64 magic "CATENAMF", u32 version, u32 0
+ *  u64 file bytes
+ *  u64 next file number
+ *  u64 flushed sequence      every operation up to it is in tables
+ *  u64 first log             logs with lower numbers are not needed
+ *  u32 logs, each            logs in use when this was written; there may be later ones
+ *      u64 number, u64 end   exact end in bytes, all ones while it is growing
+ *  u32 levels, each
+ *      u32 pointer bytes, pointer      the largest key of the last compaction out of this level
+ *      u32 tables, each      level 0: newest first; others: by key
+ *          u64 number, u64 bytes, u64 checksum, u64 entries, u64 deletions,
+ *          u64 smallest sequence, u64 largest sequence,
+ *          u32 bytes, smallest key, u32 bytes, largest key
+ *  u64 XXH64 of all before it, seed 0
+ * </pre>
+ *
+ * @param nextNumber the next file's number
+ * @param flushedSequence every operation up to it is in tables
+ * @param firstLog logs with lower numbers are not needed
+ * @param logs logs in use when it was written
+ * @param pointers of each level: the largest key of the last compaction out of it
+ * @param levels of each level: its tables
+ */
+public record Manifest(
+        long nextNumber,
+        long flushedSequence,
+        long firstLog,
+        List<LogEntry> logs,
+        List<byte[]> pointers,
+        List<List<TableMeta>> levels) {
+
+    /** Levels that a store has. */
+    public static final int LEVELS = 7;
+
+    /** "CATENAMF" read as a little-endian number. */
+    private static final long MAGIC = 0x464D414E45544143L;
+
+    private static final int VERSION = 1;
+    private static final int HEADER_BYTES = 24;
+    private static final int HASH_BYTES = 8;
+
+    /**
+     * A log in use.
+     *
+     * @param number its number
+     * @param end its exact end in bytes; {@link #GROWING} when it is not known yet
+     */
+    public record LogEntry(long number, long end) {
+        /** The end of a log that may have grown since. */
+        public static final long GROWING = -1;
+    }
+
+    /** Copies the lists. */
+    public Manifest {
+        logs = List.copyOf(logs);
+        pointers = List.copyOf(pointers);
+        levels = levels.stream().map(List::copyOf).toList();
+        if (levels.size() != LEVELS || pointers.size() != LEVELS) {
+            throw new AssertionError(levels.size() + " levels, " + pointers.size() + " pointers");
+        }
+    }
+
+    /** Of a store just made. */
+    public static Manifest empty() {
+        List<byte[]> pointers = new ArrayList<>();
+        List<List<TableMeta>> levels = new ArrayList<>();
+        for (int level = 0; level < LEVELS; level++) {
+            pointers.add(new byte[0]);
+            levels.add(List.of());
+        }
+        return new Manifest(1, 0, 1, List.of(), pointers, levels);
+    }
+
+    /** Replaces the store's manifest with this one; durable on return. */
+    public void write(StoreDirectory directory) {
+        Path temporary = directory.path().resolve(StoreDirectory.MANIFEST + ".tmp");
+        ByteBuffer bytes = encode();
+        try (FileChannel file = FileChannel.open(
+                temporary,
+                StandardOpenOption.CREATE,
+                StandardOpenOption.TRUNCATE_EXISTING,
+                StandardOpenOption.WRITE)) {
+            while (bytes.hasRemaining()) {
+                file.write(bytes);
+            }
+            file.force(true);
+        } catch (IOException e) {
+            throw new StoreIoException("cannot write " + temporary + ": " + e, e);
+        }
+        directory.rename(temporary, directory.manifest());
+        directory.sync();
+    }
+
+    /**
+     * Reads a store's manifest.
+     *
+     * @throws CorruptionException when it is not what was written
+     */
+    public static Manifest read(Path path) {
+        byte[] bytes;
+        try {
+            bytes = Files.readAllBytes(path);
+        } catch (IOException e) {
+            throw new StoreIoException("cannot read " + path + ": " + e, e);
+        }
+        if (bytes.length < HEADER_BYTES + HASH_BYTES) {
+            throw new CorruptionException(path, bytes.length, "a manifest", "the end of the file");
+        }
+        ByteBuffer in = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+        if (in.getLong(0) != MAGIC) {
+            throw new CorruptionException(
+                    path, 0, "%016x, a manifest's first bytes".formatted(MAGIC), "%016x".formatted(in.getLong(0)));
+        }
+        int body = bytes.length - HASH_BYTES;
+        long computed = hash(bytes, body);
+        long stored = in.getLong(body);
+        if (computed != stored) {
+            throw new CorruptionException(
+                    path,
+                    0,
+                    "%d bytes with XXH64 %016x".formatted(body, stored),
+                    "XXH64 %016x".formatted(computed));
+        }
+        if (in.getInt(8) != VERSION) {
+            throw new CorruptionException(path, 8, "manifest version " + VERSION, "version " + in.getInt(8));
+        }
+        if (in.getLong(16) != bytes.length) {
+            throw new CorruptionException(path, 16, "a file of " + in.getLong(16) + " bytes", bytes.length + " bytes");
+        }
+        in.position(HEADER_BYTES).limit(body);
+        try {
+            return decode(in);
+        } catch (BufferUnderflowException | NegativeArraySizeException | AssertionError e) {
+            throw new CorruptionException(path, in.position(), "a manifest's fields", "fields that do not add up: " + e);
+        }
+    }
+
+    private ByteBuffer encode() {
+        long size = HEADER_BYTES + 24 + 4 + 16L * logs.size() + 4 + HASH_BYTES;
+        for (int level = 0; level < LEVELS; level++) {
+            size += 8 + pointers.get(level).length;
+            for (TableMeta table : levels.get(level)) {
+                size += 64 + table.smallest().length + table.largest().length;
+            }
+        }
+        ByteBuffer out = ByteBuffer.allocate(Math.toIntExact(size)).order(ByteOrder.LITTLE_ENDIAN);
+        out.putLong(MAGIC).putInt(VERSION).putInt(0).putLong(size);
+        out.putLong(nextNumber).putLong(flushedSequence).putLong(firstLog);
+        out.putInt(logs.size());
+        for (LogEntry log : logs) {
+            out.putLong(log.number()).putLong(log.end());
+        }
+        out.putInt(LEVELS);
+        for (int level = 0; level < LEVELS; level++) {
+            put(out, pointers.get(level));
+            out.putInt(levels.get(level).size());
+            for (TableMeta table : levels.get(level)) {
+                out.putLong(table.number()).putLong(table.bytes()).putLong(table.checksum());
+                out.putLong(table.entries()).putLong(table.deletions());
+                out.putLong(table.smallestSequence()).putLong(table.largestSequence());
+                put(out, table.smallest());
+                put(out, table.largest());
+            }
+        }
+        if (out.position() != size - HASH_BYTES) {
+            throw new AssertionError(out.position() + " bytes encoded of " + size);
+        }
+        out.putLong(hash(out.array(), out.position()));
+        return out.flip();
+    }
+
+    private static Manifest decode(ByteBuffer in) {
+        long nextNumber = in.getLong();
+        long flushedSequence = in.getLong();
+        long firstLog = in.getLong();
+        List<LogEntry> logs = new ArrayList<>();
+        for (int left = in.getInt(); left > 0; left--) {
+            logs.add(new LogEntry(in.getLong(), in.getLong()));
+        }
+        List<byte[]> pointers = new ArrayList<>();
+        List<List<TableMeta>> levels = new ArrayList<>();
+        for (int left = in.getInt(); left > 0; left--) {
+            pointers.add(get(in));
+            List<TableMeta> tables = new ArrayList<>();
+            for (int more = in.getInt(); more > 0; more--) {
+                tables.add(new TableMeta(
+                        in.getLong(),
+                        in.getLong(),
+                        in.getLong(),
+                        in.getLong(),
+                        in.getLong(),
+                        in.getLong(),
+                        in.getLong(),
+                        get(in),
+                        get(in)));
+            }
+            levels.add(tables);
+        }
+        if (in.hasRemaining()) {
+            throw new AssertionError(in.remaining() + " bytes left over");
+        }
+        return new Manifest(nextNumber, flushedSequence, firstLog, logs, pointers, levels);
+    }
+
+    private static void put(ByteBuffer out, byte[] bytes) {
+        out.putInt(bytes.length).put(bytes);
+    }
+
+    private static byte[] get(ByteBuffer in) {
+        int length = in.getInt();
+        if (length > in.remaining()) {
+            throw new BufferUnderflowException();
+        }
+        byte[] bytes = new byte[length];
+        in.get(bytes);
+        return bytes;
+    }
+
+    private static long hash(byte[] bytes, int length) {
+        MemorySegment copy = NativeMemory.allocate(length, "manifest");
+        try {
+            MemorySegment.copy(MemorySegment.ofArray(bytes), 0, copy, 0, length);
+            return Xxh64.hash(copy, 0, length, 0);
+        } finally {
+            NativeMemory.free(copy);
+        }
+    }
+}

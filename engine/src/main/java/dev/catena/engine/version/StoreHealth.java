@@ -1,0 +1,46 @@
+package dev.catena.engine.version;
+
+import dev.catena.engine.StoreReadOnlyException;
+import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Whether the store may still be written. The first failed write of a log, table or manifest makes it read-only for good: nothing is
+ * retried, since after a failed write nobody can say what is on the device. Thread safe.
+ */
+public final class StoreHealth {
+    private final Path directory;
+    private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+
+    /** @param directory the store's, for messages */
+    public StoreHealth(Path directory) {
+        this.directory = directory;
+    }
+
+    /** Makes the store read-only; the first cause stays. Returns what to throw. */
+    public StoreReadOnlyException fail(Throwable cause) {
+        failure.compareAndSet(null, cause);
+        return readOnly();
+    }
+
+    /** Throws when the store is read-only. */
+    public void check() {
+        if (failure.get() != null) {
+            throw readOnly();
+        }
+    }
+
+    /** Whether nothing has failed. */
+    public boolean isWell() {
+        return failure.get() == null;
+    }
+
+    private StoreReadOnlyException readOnly() {
+        Throwable cause = failure.get();
+        if (cause == null) {
+            throw new AssertionError("no failure");
+        }
+        return new StoreReadOnlyException(directory, cause);
+    }
+}

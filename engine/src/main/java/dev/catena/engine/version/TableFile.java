@@ -1,0 +1,100 @@
+package dev.catena.engine.version;
+
+import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.table.LevelIterator;
+import dev.catena.engine.table.TableReader;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+
+/**
+ * An open table and who still needs it. Each {@link Version} that has the table holds a reference; when the last is given back the
+ * table is closed and, if no manifest names it any more, its file is handed to the deleter. Thread safe.
+ */
+public final class TableFile implements LevelIterator.Source {
+    private final TableMeta meta;
+    private final TableReader reader;
+    private final Consumer<TableFile> deleter;
+    private final long smallestPrefix;
+    private final long largestPrefix;
+    private final AtomicInteger references = new AtomicInteger(1);
+    private volatile boolean obsolete;
+
+    /**
+     * Takes over the reader; the caller holds the first reference.
+     *
+     * @param deleter called once the table is closed, if it has become obsolete
+     */
+    public TableFile(TableMeta meta, TableReader reader, Consumer<TableFile> deleter) {
+        this.meta = meta;
+        this.reader = reader;
+        this.deleter = deleter;
+        smallestPrefix = prefix(meta.smallest());
+        largestPrefix = prefix(meta.largest());
+    }
+
+    /** What the manifest says of it. */
+    public TableMeta meta() {
+        return meta;
+    }
+
+    /** Its reader, for as long as the caller holds a reference. */
+    public TableReader reader() {
+        return reader;
+    }
+
+    @Override
+    public byte[] largestKey() {
+        return meta.largest();
+    }
+
+    @Override
+    public InternalIterator open() {
+        return reader.iterator();
+    }
+
+    /** Compares its largest key with an off-heap key. */
+    int compareLargest(long key, int length, long keyPrefix) {
+        int order = Long.compareUnsigned(largestPrefix, keyPrefix);
+        return order != 0 ? order : Keys.compare(meta.largest(), key, length);
+    }
+
+    /** Compares its smallest key with an off-heap key. */
+    int compareSmallest(long key, int length, long keyPrefix) {
+        int order = Long.compareUnsigned(smallestPrefix, keyPrefix);
+        return order != 0 ? order : Keys.compare(meta.smallest(), key, length);
+    }
+
+    /** Says that no manifest names it any more. */
+    public void markObsolete() {
+        obsolete = true;
+    }
+
+    /** Adds a reference. */
+    public void retain() {
+        if (references.getAndIncrement() <= 0) {
+            throw new AssertionError("table " + meta.number() + " was closed already");
+        }
+    }
+
+    /** Gives a reference back. */
+    public void release() {
+        int left = references.decrementAndGet();
+        if (left == 0) {
+            reader.release();
+            if (obsolete) {
+                deleter.accept(this);
+            }
+        } else if (left < 0) {
+            throw new AssertionError("table " + meta.number() + " released too often");
+        }
+    }
+
+    private static long prefix(byte[] key) {
+        byte[] first = new byte[8];
+        System.arraycopy(key, 0, first, 0, Math.min(8, key.length));
+        return ByteBuffer.wrap(first).order(ByteOrder.BIG_ENDIAN).getLong();
+    }
+}

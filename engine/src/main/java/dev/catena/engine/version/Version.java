@@ -1,0 +1,202 @@
+package dev.catena.engine.version;
+
+import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.Lookup;
+import dev.catena.engine.entry.ValueSink;
+import dev.catena.engine.table.LevelIterator;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * The tables that make up the store at a moment. Immutable but for its reference count; a change makes a new version. Holds a
+ * reference to each of its tables until its own last reference is given back.
+ *
+ * <p>Level 0: tables as flushed, newest first; their key ranges overlap. Other levels: by key, ranges apart. What a level has of a key
+ * is newer than what lower levels (with higher numbers) have.
+ */
+public final class Version {
+    private static final Comparator<TableFile> BY_KEY =
+            (a, b) -> Arrays.compareUnsigned(a.meta().smallest(), b.meta().smallest());
+
+    private final List<List<TableFile>> levels;
+    private final TableFile[][] arrays;
+    private final AtomicInteger references = new AtomicInteger(1);
+
+    /** Retains the tables. The caller holds the first reference. */
+    public Version(List<List<TableFile>> levels) {
+        this.levels = levels.stream().map(List::copyOf).toList();
+        arrays = new TableFile[levels.size()][];
+        for (int level = 0; level < levels.size(); level++) {
+            arrays[level] = levels.get(level).toArray(TableFile[]::new);
+            for (TableFile table : arrays[level]) {
+                table.retain();
+            }
+        }
+        checkOrder();
+    }
+
+    /** The tables of a level. */
+    public List<TableFile> level(int level) {
+        return levels.get(level);
+    }
+
+    /** How many levels there are. */
+    public int levels() {
+        return arrays.length;
+    }
+
+    /** All tables. */
+    public List<TableFile> tables() {
+        return levels.stream().flatMap(List::stream).toList();
+    }
+
+    /** How many tables level 0 has. */
+    public int levelZeroTables() {
+        return arrays[0].length;
+    }
+
+    /** Bytes of a level. */
+    public long bytes(int level) {
+        long bytes = 0;
+        for (TableFile table : arrays[level]) {
+            bytes += table.meta().bytes();
+        }
+        return bytes;
+    }
+
+    /**
+     * A version that differs from this one.
+     *
+     * @param removed tables that it does not have
+     * @param level where the added ones go
+     * @param added tables that it has in addition; in level 0 newer than those there
+     */
+    public Version with(Collection<TableFile> removed, int level, Collection<TableFile> added) {
+        List<List<TableFile>> changed = new ArrayList<>();
+        for (int i = 0; i < arrays.length; i++) {
+            List<TableFile> tables = new ArrayList<>();
+            if (i == level && i == 0) {
+                tables.addAll(added);
+            }
+            for (TableFile table : arrays[i]) {
+                if (!removed.contains(table)) {
+                    tables.add(table);
+                }
+            }
+            if (i == level && i > 0) {
+                tables.addAll(added);
+                tables.sort(BY_KEY);
+            }
+            changed.add(tables);
+        }
+        return new Version(changed);
+    }
+
+    /** Looks a key (off-heap) up in all tables, newest first. */
+    public Lookup get(MemorySegment key, int length, long snapshot, ValueSink sink) {
+        long address = key.address();
+        long prefix = Keys.prefix(address, length);
+        for (TableFile table : arrays[0]) {
+            if (table.compareSmallest(address, length, prefix) <= 0
+                    && table.compareLargest(address, length, prefix) >= 0) {
+                Lookup found = table.reader().get(key, 0, length, snapshot, sink);
+                if (found != Lookup.ABSENT) {
+                    return found;
+                }
+            }
+        }
+        for (int level = 1; level < arrays.length; level++) {
+            TableFile[] tables = arrays[level];
+            int index = firstNotBelow(tables, address, length, prefix);
+            if (index < tables.length && tables[index].compareSmallest(address, length, prefix) <= 0) {
+                Lookup found = tables[index].reader().get(key, 0, length, snapshot, sink);
+                if (found != Lookup.ABSENT) {
+                    return found;
+                }
+            }
+        }
+        return Lookup.ABSENT;
+    }
+
+    /** Adds iterators over all its entries; the caller closes them, and holds a reference to this version until then. */
+    public void addIterators(List<InternalIterator> iterators) {
+        for (TableFile table : arrays[0]) {
+            iterators.add(table.open());
+        }
+        for (int level = 1; level < arrays.length; level++) {
+            if (arrays[level].length == 1) {
+                iterators.add(arrays[level][0].open());
+            } else if (arrays[level].length > 1) {
+                iterators.add(new LevelIterator(levels.get(level)));
+            }
+        }
+    }
+
+    /** The tables of a level whose key range meets the given one (ends included). */
+    public List<TableFile> overlapping(int level, byte[] smallest, byte[] largest) {
+        List<TableFile> found = new ArrayList<>();
+        for (TableFile table : arrays[level]) {
+            if (Arrays.compareUnsigned(table.meta().largest(), smallest) >= 0
+                    && Arrays.compareUnsigned(table.meta().smallest(), largest) <= 0) {
+                found.add(table);
+            }
+        }
+        return found;
+    }
+
+    /** Index of the first table whose largest key is at or after a key. */
+    private static int firstNotBelow(TableFile[] tables, long key, int length, long prefix) {
+        int low = 0;
+        int high = tables.length;
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (tables[middle].compareLargest(key, length, prefix) < 0) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
+    private void checkOrder() {
+        for (int level = 1; level < arrays.length; level++) {
+            for (int i = 1; i < arrays[level].length; i++) {
+                byte[] before = arrays[level][i - 1].meta().largest();
+                byte[] after = arrays[level][i].meta().smallest();
+                if (Arrays.compareUnsigned(before, after) >= 0) {
+                    throw new AssertionError("level " + level + " has overlapping tables "
+                            + arrays[level][i - 1].meta().number() + " and "
+                            + arrays[level][i].meta().number());
+                }
+            }
+        }
+    }
+
+    /** Adds a reference. */
+    public void retain() {
+        if (references.getAndIncrement() <= 0) {
+            throw new AssertionError("version was dropped already");
+        }
+    }
+
+    /** Gives a reference back; the last one lets go of the tables. */
+    public void release() {
+        int left = references.decrementAndGet();
+        if (left == 0) {
+            for (TableFile[] tables : arrays) {
+                for (TableFile table : tables) {
+                    table.release();
+                }
+            }
+        } else if (left < 0) {
+            throw new AssertionError("version released too often");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+package dev.catena.engine;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Random;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Random operations on a store and on a sorted map, which must agree at every step; with tiny memtables and tables, and reopening. */
+class ModelTest {
+    @TempDir
+    Path directory;
+
+    private final long seed = Long.getLong("catena.seed", System.nanoTime());
+    private final Random random = new Random(seed);
+    private final NavigableMap<byte[], byte[]> model = new TreeMap<>(Arrays::compareUnsigned);
+    private final List<Snapshot> snapshots = new ArrayList<>();
+
+    /** An iterator, and what it must show. */
+    private record Snapshot(DbIterator iterator, NavigableMap<byte[], byte[]> expected) {}
+
+    @ParameterizedTest
+    @EnumSource(Compression.class)
+    void agreesWithSortedMap(Compression compression) {
+        System.out.println("ModelTest seed " + seed + " " + compression);
+        Options options = Options.defaults()
+                .withMemtableBytes(128 << 10)
+                .withTableBytes(64 << 10)
+                .withLevelOneBytes(256 << 10)
+                .withCacheBytes(1 << 20)
+                .withBlockBytes(1024)
+                .withCompression(compression);
+        for (int opening = 0; opening < 6; opening++) {
+            try (Db db = Db.open(directory, options)) {
+                compareAll(db.iterator(), model);
+                for (int step = 0; step < 4000; step++) {
+                    step(db);
+                }
+                compareAll(db.iterator(), model);
+                assertEquals(List.of(), db.verify(VerifyListener.NONE).damages());
+                closeSnapshots();
+            }
+        }
+    }
+
+    private void step(Db db) {
+        int choice = random.nextInt(1000);
+        if (choice < 450) {
+            byte[] key = key();
+            byte[] value = value();
+            if (random.nextBoolean()) {
+                db.put(key, value, durability());
+            } else {
+                try (Arena arena = Arena.ofConfined()) {
+                    db.put(copy(arena, key), copy(arena, value), durability());
+                }
+            }
+            model.put(key, value);
+        } else if (choice < 600) {
+            byte[] key = key();
+            db.delete(key, durability());
+            model.remove(key);
+        } else if (choice < 660) {
+            Batch batch = new Batch();
+            for (int i = random.nextInt(30); i >= 0; i--) {
+                byte[] key = key();
+                if (random.nextInt(3) == 0) {
+                    batch.delete(key);
+                    model.remove(key);
+                } else {
+                    byte[] value = value();
+                    batch.put(key, value);
+                    model.put(key, value);
+                }
+            }
+            db.write(batch, durability());
+        } else if (choice < 900) {
+            byte[] key = key();
+            byte[] expected = model.get(key);
+            if (random.nextBoolean()) {
+                assertArrayEquals(expected, db.get(key));
+            } else {
+                try (Arena arena = Arena.ofConfined()) {
+                    MemorySegment into = arena.allocate(50);
+                    long length = db.get(copy(arena, key), into);
+                    assertEquals(expected == null ? -1 : expected.length, length);
+                    for (int i = 0; i < Math.min(50, length); i++) {
+                        assertEquals(expected[i], into.get(java.lang.foreign.ValueLayout.JAVA_BYTE, i));
+                    }
+                }
+            }
+        } else if (choice < 960) {
+            seek(db);
+        } else if (choice < 980) {
+            if (snapshots.size() < 5) {
+                snapshots.add(new Snapshot(db.iterator(), new TreeMap<>(model)));
+            } else {
+                Snapshot snapshot = snapshots.remove(random.nextInt(5));
+                compareAll(snapshot.iterator, snapshot.expected);
+            }
+        } else if (choice < 984) {
+            db.flush();
+        } else if (choice == 984) {
+            db.compact();
+        }
+    }
+
+    private void seek(Db db) {
+        byte[] from = key();
+        try (DbIterator iterator = db.iterator()) {
+            iterator.seek(from);
+            int steps = 0;
+            for (Map.Entry<byte[], byte[]> expected : model.tailMap(from, true).entrySet()) {
+                if (steps++ == 20) {
+                    return;
+                }
+                assertTrue(iterator.isValid());
+                assertArrayEquals(expected.getKey(), iterator.key());
+                assertArrayEquals(expected.getValue(), iterator.value());
+                iterator.next();
+            }
+            assertFalse(iterator.isValid());
+        }
+    }
+
+    private static void compareAll(DbIterator iterator, NavigableMap<byte[], byte[]> expected) {
+        try (iterator) {
+            Iterator<Map.Entry<byte[], byte[]>> entries = expected.entrySet().iterator();
+            for (iterator.seekToFirst(); iterator.isValid(); iterator.next()) {
+                assertTrue(entries.hasNext(), "more keys than written");
+                Map.Entry<byte[], byte[]> entry = entries.next();
+                assertArrayEquals(
+                        entry.getKey(), iterator.keySegment().toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
+                assertArrayEquals(
+                        entry.getValue(), iterator.valueSegment().toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
+            }
+            assertFalse(entries.hasNext(), "keys are missing");
+        }
+    }
+
+    private void closeSnapshots() {
+        for (Snapshot snapshot : snapshots) {
+            compareAll(snapshot.iterator, snapshot.expected);
+        }
+        snapshots.clear();
+    }
+
+    private Durability durability() {
+        return random.nextInt(50) == 0 ? Durability.SYNCED : Durability.BUFFERED;
+    }
+
+    private byte[] key() {
+        byte[] key = new byte[random.nextInt(20) == 0 ? random.nextInt(3) : 2 + random.nextInt(6)];
+        for (int i = 0; i < key.length; i++) {
+            key[i] = (byte) (i < 2 ? random.nextInt(256) : random.nextInt(2) * 255);
+        }
+        if (random.nextInt(4) > 0 && key.length > 1) {
+            key[0] = (byte) random.nextInt(4);
+        }
+        if (random.nextInt(500) == 0) {
+            key = Arrays.copyOf(key, 1 + random.nextInt(5000));
+        }
+        return key;
+    }
+
+    private byte[] value() {
+        int kind = random.nextInt(1000);
+        byte[] value = new byte[kind == 0 ? random.nextInt(100_000) : kind < 50 ? random.nextInt(5000) : random.nextInt(100)];
+        if (random.nextBoolean()) {
+            random.nextBytes(value);
+        }
+        return value;
+    }
+
+    private static MemorySegment copy(Arena arena, byte[] bytes) {
+        MemorySegment copy = arena.allocate(Math.max(1, bytes.length)).asSlice(0, bytes.length);
+        return copy.copyFrom(MemorySegment.ofArray(bytes));
+    }
+
+    @Test
+    void emptyKeysAndValues() {
+        try (Db db = Db.open(directory, Options.defaults())) {
+            assertNull(db.get(new byte[0]));
+            db.put(new byte[0], new byte[0]);
+            assertArrayEquals(new byte[0], db.get(new byte[0]));
+            db.flush();
+            assertArrayEquals(new byte[0], db.get(new byte[0]));
+            try (DbIterator iterator = db.iterator()) {
+                iterator.seek(new byte[0]);
+                assertTrue(iterator.isValid());
+                assertArrayEquals(new byte[0], iterator.key());
+                assertArrayEquals(new byte[0], iterator.value());
+                assertEquals(0, iterator.keySegment().byteSize());
+                iterator.next();
+                assertFalse(iterator.isValid());
+            }
+            db.delete(new byte[0]);
+            assertNull(db.get(new byte[0]));
+        }
+    }
+}
