@@ -95,11 +95,12 @@ public final class SharedMemory implements AutoCloseable {
     public synchronized long allocate(long bytes, String owner) {
         long rounded = wholePages(Math.max(bytes, 1));
         for (Map.Entry<Long, Long> run : free.entrySet()) {
-            if (run.getValue() >= rounded) {
+            long bytesFree = run.getValue(); // now: removing from a TreeMap may change the entry in hand
+            if (bytesFree >= rounded) {
                 long offset = run.getKey();
                 free.remove(offset);
-                if (run.getValue() > rounded) {
-                    free.put(offset + rounded, run.getValue() - rounded);
+                if (bytesFree > rounded) {
+                    free.put(offset + rounded, bytesFree - rounded);
                 }
                 live.put(offset, new Allocation(rounded, owner));
                 segment.asSlice(offset, rounded).fill((byte) 0);
