@@ -20,10 +20,12 @@ import java.util.function.Consumer;
  * it needs is damaged.
  */
 public final class DbIterator implements AutoCloseable {
-    // How it works: the merge of all memtables and tables yields every version of every key, newest first. Skipped are versions newer
+    // How it works: the merge of all memtables and tables yields every version of every key, newest first. Skipped are
+    // versions newer
     // than the snapshot, deletions, and every version of a key after its first visible one (`settled` holds that key).
     //
-    // An operation marks itself as running and then looks whether the iterator is closed; who closes does it the other way round and
+    // An operation marks itself as running and then looks whether the iterator is closed; who closes does it the other
+    // way round and
     // waits for the operation. So memory is never freed under a running operation, and none begins after.
 
     private static final int FIRST_KEY_BYTES = 256;
@@ -239,8 +241,7 @@ public final class DbIterator implements AutoCloseable {
 
     private boolean isSettled() {
         int length = entries.keyLength();
-        return length == settledLength
-                && Keys.compare(entries.keyAddress(), length, settled.address(), length) == 0;
+        return length == settledLength && Keys.compare(entries.keyAddress(), length, settled.address(), length) == 0;
     }
 
     private void settle() {

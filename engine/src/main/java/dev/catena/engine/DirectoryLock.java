@@ -60,8 +60,8 @@ final class DirectoryLock implements AutoCloseable {
 
     private static FileChannel lock(Path directory) throws IOException {
         Path file = directory.resolve(StoreDirectory.LOCK);
-        FileChannel channel = FileChannel.open(
-                file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        FileChannel channel =
+                FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
         boolean locked = false;
         try {
             FileLock lock = channel.tryLock();

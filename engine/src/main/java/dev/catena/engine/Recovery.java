@@ -56,12 +56,7 @@ final class Recovery implements AutoCloseable {
     /** The log that the oldest operation in the memtable came from. */
     private long firstLogOfMemtable = -1;
 
-    Recovery(
-            ChainRuntime runtime,
-            StoreDirectory directory,
-            VersionSet versions,
-            TableWriter writer,
-            Options options) {
+    Recovery(ChainRuntime runtime, StoreDirectory directory, VersionSet versions, TableWriter writer, Options options) {
         this.runtime = runtime;
         this.directory = directory;
         this.versions = versions;
@@ -104,9 +99,8 @@ final class Recovery implements AutoCloseable {
         Set<Long> tables = new HashSet<>();
         manifest.levels().forEach(level -> level.forEach(table -> tables.add(table.number())));
         for (Numbered file : files) {
-            boolean needed = file.kind() == Kind.TABLE
-                    ? tables.contains(file.number())
-                    : file.number() >= manifest.firstLog();
+            boolean needed =
+                    file.kind() == Kind.TABLE ? tables.contains(file.number()) : file.number() >= manifest.firstLog();
             if (!needed) {
                 directory.delete(file.path());
             }
@@ -149,8 +143,7 @@ final class Recovery implements AutoCloseable {
         }
     }
 
-    private LogReader.Result replay(
-            long number, Path path, long knownEnd, @Nullable Path previous, long previousEnd) {
+    private LogReader.Result replay(long number, Path path, long knownEnd, @Nullable Path previous, long previousEnd) {
         try (LogReader reader = new LogReader(runtime, path, number)) {
             long end = knownEnd == Manifest.LogEntry.GROWING ? LogReader.UNKNOWN_END : knownEnd;
             LogReader.Result result = reader.read(end, false, new LogReader.Visitor() {
@@ -185,8 +178,7 @@ final class Recovery implements AutoCloseable {
         }
     }
 
-    private @Nullable String insert(
-            long log, long sequence, int count, MemorySegment bytes, long offset, long length) {
+    private @Nullable String insert(long log, long sequence, int count, MemorySegment bytes, long offset, long length) {
         if (memtable.memoryBytes() >= options.memtableBytes()) {
             flush(log);
         }

@@ -25,7 +25,8 @@ final class Undo implements AutoCloseable {
             try {
                 opened.pop().close();
             } catch (Exception e) {
-                RuntimeException failure = e instanceof RuntimeException unchecked ? unchecked : new IllegalStateException(e);
+                RuntimeException failure =
+                        e instanceof RuntimeException unchecked ? unchecked : new IllegalStateException(e);
                 if (first == null) {
                     first = failure;
                 } else {

@@ -90,8 +90,11 @@ final class Verifier {
         Path path = directory.log(number);
         check(path, () -> {
             try (LogReader reader = new LogReader(runtime, path, number)) {
-                reader.read(end, growing, (sequence, count, bytes, offset, length) ->
-                        checkOperations(path, sequence, count, bytes, offset, length));
+                reader.read(
+                        end,
+                        growing,
+                        (sequence, count, bytes, offset, length) ->
+                                checkOperations(path, sequence, count, bytes, offset, length));
                 progress(path, end);
             } catch (ChainIoException | CorruptionException e) {
                 if (number >= versions.firstLog()) {

@@ -181,7 +181,8 @@ class ModelTest {
 
     private byte[] value() {
         int kind = random.nextInt(1000);
-        byte[] value = new byte[kind == 0 ? random.nextInt(100_000) : kind < 50 ? random.nextInt(5000) : random.nextInt(100)];
+        byte[] value =
+                new byte[kind == 0 ? random.nextInt(100_000) : kind < 50 ? random.nextInt(5000) : random.nextInt(100)];
         if (random.nextBoolean()) {
             random.nextBytes(value);
         }

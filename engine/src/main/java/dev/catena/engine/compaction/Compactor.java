@@ -45,11 +45,7 @@ public final class Compactor {
      * @param install makes a new version visible to readers
      */
     public Compactor(
-            ChainRuntime runtime,
-            VersionSet versions,
-            Options options,
-            TableWriter writer,
-            Consumer<Version> install) {
+            ChainRuntime runtime, VersionSet versions, Options options, TableWriter writer, Consumer<Version> install) {
         this.runtime = runtime;
         this.versions = versions;
         this.options = options;
@@ -75,7 +71,8 @@ public final class Compactor {
     /** How a compaction is chosen. */
     @FunctionalInterface
     private interface Picker {
-        @Nullable Compaction pick(Version version);
+        @Nullable
+        Compaction pick(Version version);
     }
 
     private boolean run(Picker picker) {
@@ -111,17 +108,14 @@ public final class Compactor {
         }
         compactions.increment();
         readBytes.add(compaction.bytes());
-        writtenBytes.add(written.stream().mapToLong(table -> table.meta().bytes()).sum());
+        writtenBytes.add(
+                written.stream().mapToLong(table -> table.meta().bytes()).sum());
     }
 
     private void apply(Compaction compaction, List<TableFile> added) {
         versions.apply(
                 VersionSet.Edit.compacted(
-                        compaction.tables(),
-                        compaction.output(),
-                        added,
-                        compaction.level(),
-                        compaction.pointer()),
+                        compaction.tables(), compaction.output(), added, compaction.level(), compaction.pointer()),
                 install);
     }
 

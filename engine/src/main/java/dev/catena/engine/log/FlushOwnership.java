@@ -63,7 +63,10 @@ final class FlushOwnership {
     private static final class Waiter {
         final Thread thread = Thread.currentThread();
         long position;
-        @Nullable Waiter next;
+
+        @Nullable
+        Waiter next;
+
         volatile int state;
     }
 
@@ -92,8 +95,10 @@ final class FlushOwnership {
         me.state = WAITING;
         push(me);
         if (tryOwn()) {
-            // There may be no owner left to see what was pushed. This thread is the owner now, and the entry on the stack is its
-            // own: release() drops it or, when it is a later owner's, finds this thread past it. Take it out here instead.
+            // There may be no owner left to see what was pushed. This thread is the owner now, and the entry on the
+            // stack is its
+            // own: release() drops it or, when it is a later owner's, finds this thread past it. Take it out here
+            // instead.
             drain();
             remove(me);
             return true;

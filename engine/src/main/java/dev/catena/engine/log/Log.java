@@ -1,6 +1,5 @@
 package dev.catena.engine.log;
 
-import dev.catena.engine.StoreException;
 import dev.catena.engine.entry.Memory;
 import dev.catena.engine.version.StoreDirectory;
 import dev.catena.engine.version.StoreHealth;
@@ -9,9 +8,9 @@ import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.chain.Lane;
 import dev.catena.io.chain.Placement;
+import dev.catena.io.chain.Region;
 import dev.catena.io.chain.Step;
 import dev.catena.io.memory.NativeMemory;
-import dev.catena.io.chain.Region;
 import dev.catena.io.memory.Xxh64;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -124,8 +123,12 @@ public final class Log {
 
     /** What the monitor of one object guards. */
     private static final class Files {
-        @Nullable LogFile next;
-        @Nullable LogFile spare;
+        @Nullable
+        LogFile next;
+
+        @Nullable
+        LogFile spare;
+
         final List<LogFile> sealed = new ArrayList<>();
     }
 
@@ -355,7 +358,8 @@ public final class Log {
      */
     private long appendPieces(long sequence, int count, long payload, Piece... pieces) {
         long bytes = LogFormat.recordBytes(payload);
-        MemorySegment scratch = NativeMemory.allocateZeroed(2 * HashStream.SCRATCH_BYTES + LogFormat.HEADER_BYTES + 8, "log");
+        MemorySegment scratch =
+                NativeMemory.allocateZeroed(2 * HashStream.SCRATCH_BYTES + LogFormat.HEADER_BYTES + 8, "log");
         try {
             long header = scratch.address() + 2 * HashStream.SCRATCH_BYTES;
             long padding = header + LogFormat.HEADER_BYTES;
@@ -766,8 +770,7 @@ public final class Log {
     public Counters counters() {
         appendLock.lock();
         try {
-            return new Counters(
-                    records, recordBytes, durableFlushes.sum(), bufferedFlushes.sum(), flushedBytes.sum());
+            return new Counters(records, recordBytes, durableFlushes.sum(), bufferedFlushes.sum(), flushedBytes.sum());
         } finally {
             appendLock.unlock();
         }

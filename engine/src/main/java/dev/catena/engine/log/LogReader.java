@@ -146,8 +146,7 @@ public final class LogReader implements AutoCloseable {
                 throw new CorruptionException(path, position, "operation " + sequence, "operation " + first);
             }
             if (count > 0) {
-                visitor.record(
-                        first, count, Memory.ALL, address + LogFormat.HEADER_BYTES, payload);
+                visitor.record(first, count, Memory.ALL, address + LogFormat.HEADER_BYTES, payload);
                 operations += count;
             }
             sequence += count;
@@ -202,10 +201,7 @@ public final class LogReader implements AutoCloseable {
         }
         address = bytes(position, total);
         long hash = Xxh64.hash(
-                Memory.ALL,
-                address + LogFormat.PAYLOAD,
-                total - LogFormat.PAYLOAD,
-                LogFormat.seed(number, position));
+                Memory.ALL, address + LogFormat.PAYLOAD, total - LogFormat.PAYLOAD, LogFormat.seed(number, position));
         return hash == Memory.getLong(address + LogFormat.HASH) ? address : -1;
     }
 

@@ -101,10 +101,7 @@ public record Manifest(
         Path temporary = directory.path().resolve(StoreDirectory.MANIFEST + ".tmp");
         ByteBuffer bytes = encode();
         try (FileChannel file = FileChannel.open(
-                temporary,
-                StandardOpenOption.CREATE,
-                StandardOpenOption.TRUNCATE_EXISTING,
-                StandardOpenOption.WRITE)) {
+                temporary, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
             while (bytes.hasRemaining()) {
                 file.write(bytes);
             }
@@ -141,10 +138,7 @@ public record Manifest(
         long stored = in.getLong(body);
         if (computed != stored) {
             throw new CorruptionException(
-                    path,
-                    0,
-                    "%d bytes with XXH64 %016x".formatted(body, stored),
-                    "XXH64 %016x".formatted(computed));
+                    path, 0, "%d bytes with XXH64 %016x".formatted(body, stored), "XXH64 %016x".formatted(computed));
         }
         if (in.getInt(8) != VERSION) {
             throw new CorruptionException(path, 8, "manifest version " + VERSION, "version " + in.getInt(8));
@@ -156,7 +150,8 @@ public record Manifest(
         try {
             return decode(in);
         } catch (BufferUnderflowException | NegativeArraySizeException | AssertionError e) {
-            throw new CorruptionException(path, in.position(), "a manifest's fields", "fields that do not add up: " + e);
+            throw new CorruptionException(
+                    path, in.position(), "a manifest's fields", "fields that do not add up: " + e);
         }
     }
 

@@ -1,7 +1,7 @@
 package dev.catena.engine.version;
 
-import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.Keys;
 import dev.catena.engine.table.LevelIterator;
 import dev.catena.engine.table.TableReader;
 import java.nio.ByteBuffer;

@@ -114,8 +114,7 @@ public final class VersionSet implements AutoCloseable {
 
     /** Opens a table. The caller holds the first reference. */
     public TableFile open(TableMeta meta) {
-        ChainFile file =
-                runtime.open(directory.table(meta.number()), ChainFile.Mode.READ, ChainFile.Access.BUFFERED);
+        ChainFile file = runtime.open(directory.table(meta.number()), ChainFile.Mode.READ, ChainFile.Access.BUFFERED);
         TableReader reader = TableReader.open(file, meta.number(), cache, meta.checksum());
         return new TableFile(meta, reader, deletable::add);
     }
