@@ -103,6 +103,10 @@ final class ChildMain {
                     store.flush();
                 }
             }
+            if (workload.start() != Workload.Start.EMPTY) {
+                // Through all entries once: the block cache holds what it can, whichever engine is slow to fill it.
+                run(store, Workload.READSEQ, order.keys(), NO_LIMIT, order.seed());
+            }
             if (workload != Workload.FILLRANDOM) {
                 warmUp(store, workload);
             }

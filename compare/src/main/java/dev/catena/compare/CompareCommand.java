@@ -64,7 +64,7 @@ final class CompareCommand implements Callable<Integer> {
 
     /** How much. */
     static final class Amount {
-        @Option(names = "--quick", description = "3 rounds, 500,000 keys, 1 s a run: within three minutes (default).")
+        @Option(names = "--quick", description = "3 rounds, 500,000 keys, 0.7 s a run: within three minutes (default).")
         private boolean quick;
 
         @Option(names = "--full", description = "5 rounds, 4,000,000 keys, 15 s a run: about an hour.")
@@ -93,6 +93,9 @@ final class CompareCommand implements Callable<Integer> {
             paramLabel = "S",
             description = "Longest measured part of a run (fillrandom: four times that).")
     private @Nullable Double seconds;
+
+    @Option(names = "--warm-up", paramLabel = "S", description = "How long a workload runs before it is measured.")
+    private @Nullable Double warmUpSeconds;
 
     @Option(
             names = "--cache-mib",
@@ -226,9 +229,9 @@ final class CompareCommand implements Callable<Integer> {
                 rounds == null ? base.rounds() : rounds,
                 keys == null ? base.keys() : keys,
                 seconds == null ? base.seconds() : seconds,
-                base.warmUpSeconds());
-        if (scale.rounds() < 1 || scale.keys() < 100 || !(scale.seconds() >= 0.01)) {
-            throw usage("at least 1 round, 100 keys and 0.01 seconds are needed");
+                warmUpSeconds == null ? base.warmUpSeconds() : warmUpSeconds);
+        if (scale.rounds() < 1 || scale.keys() < 100 || !(scale.seconds() >= 0.01) || !(scale.warmUpSeconds() >= 0)) {
+            throw usage("at least 1 round, 100 keys, 0.01 seconds and a warm-up of 0 are needed");
         }
         return scale;
     }

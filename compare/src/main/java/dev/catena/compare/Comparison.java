@@ -123,8 +123,7 @@ final class Comparison {
         if (workload == Workload.FILLRANDOM) {
             measured = Math.min(measured, plan.scale.keys() / PLANNED_PUTS_PER_SECOND);
         }
-        double warmUp = plan.scale.warmUpSeconds() * (workload.synced() ? 3 : 1);
-        return RUN_OVERHEAD_SECONDS + warmUp + measured;
+        return RUN_OVERHEAD_SECONDS + plan.scale.warmUpNanos(workload) / 1e9 + measured;
     }
 
     /** How long everything takes, about. */
@@ -242,7 +241,7 @@ final class Comparison {
                 scale.keys(),
                 workload == null ? scale.keys() : scale.operations(workload),
                 workload == null ? Long.MAX_VALUE : scale.nanos(workload),
-                scale.warmUpNanos(),
+                workload == null ? 0 : scale.warmUpNanos(workload),
                 seed);
     }
 
