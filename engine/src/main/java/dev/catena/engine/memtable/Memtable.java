@@ -16,32 +16,37 @@ import java.util.List;
 /**
  * The newest writes, sorted: a skip list in off-heap memory.
  *
- * <p>A node, 8-byte aligned, never moved and never changed but for its links:
+ * <p>A node, 8-byte aligned, never moved and never changed but for its links, which lie in front of it, the lowest level's nearest:
  *
  * <pre>
- *  0  u64 prefix        first 8 bytes of the user key as a big-endian number (a comparison seldom needs more)
- *  8  u64 trailer       sequence and kind
- * 16  u32 key length | height &lt;&lt; 24
- * 20  u32 value length
- * 24  u64 next[height]  addresses of the next node on each level, 0 at the end
- *     key bytes, value bytes
+ * -16 (level + 1)  link      on each level: u64 address of the next node, 0 at the end, u64 that node's prefix
+ *   0  u64 prefix            first 8 bytes of the user key as a big-endian number (a comparison seldom needs more)
+ *   8  u64 trailer           sequence and kind
+ *  16  u32 key length, u32 value length
+ *  24  key bytes, value bytes
  * </pre>
+ *
+ * <p>What a search costs is cache misses, one for each node that it looks at. A level ends at the first node that is not before the
+ * key, and the prefix in the link mostly says so without a look at that node. So levels that end at once are free, and with every
+ * second node of a level also on the next one, a search looks at one node a level on average.
  *
  * <p>Invariants: level n + 1 is a sublist of level n; a node is complete before it can be reached. A node is linked from level 0
  * upwards, each link stored with release semantics and read with acquire, so a reader that sees a link sees the whole node; a
- * reader that does not see it yet on a higher level still finds it on level 0.
+ * reader that does not see it yet on a higher level still finds it on level 0. A link's prefix is stored before its address and
+ * read after it, so the prefix that a reader sees is that of the node it sees, or of one put in front of that node since, which is
+ * no larger. Hence a larger prefix ends a level rightly, for readers too; that a node is before the key they read from the node.
  *
  * <p>Threads: one writer at a time (the caller sees to it, with a happens-before edge from one to the next), any number of readers,
  * none of which ever waits. Memory is freed when the last reference is released.
  */
 public final class Memtable {
-    private static final int MAX_HEIGHT = 12;
+    private static final int MAX_HEIGHT = 20;
+    private static final int LINK = 16;
+    private static final int LINK_PREFIX = 8;
     private static final int TRAILER = 8;
     private static final int KEY_LENGTH = 16;
     private static final int VALUE_LENGTH = 20;
-    private static final int NEXT = 24;
-    private static final int HEIGHT_SHIFT = 24;
-    private static final int KEY_LENGTH_MASK = (1 << HEIGHT_SHIFT) - 1;
+    private static final int KEY = 24;
 
     private static final String OWNER = "memtable";
     private static final long CHUNK_MIN = 64L << 10;
@@ -49,6 +54,7 @@ public final class Memtable {
 
     private static final VarHandle MEMORY_BYTES;
     private static final VarHandle ENTRIES;
+    private static final VarHandle LIST_HEIGHT;
     private static final VarHandle REFERENCES;
 
     static {
@@ -56,6 +62,7 @@ public final class Memtable {
             MethodHandles.Lookup lookup = MethodHandles.lookup();
             MEMORY_BYTES = lookup.findVarHandle(Memtable.class, "memoryBytes", long.class);
             ENTRIES = lookup.findVarHandle(Memtable.class, "entries", long.class);
+            LIST_HEIGHT = lookup.findVarHandle(Memtable.class, "listHeight", int.class);
             REFERENCES = lookup.findVarHandle(Memtable.class, "references", int.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
@@ -70,7 +77,6 @@ public final class Memtable {
     private long free;
     private long freeEnd;
     private long random = 0x9e3779b97f4a7c15L;
-    private int listHeight = 1;
     private final long[] before = new long[MAX_HEIGHT];
     /** The last node of each level, the head where a level is empty: where ascending keys go without a search. */
     private final long[] last = new long[MAX_HEIGHT];
@@ -78,6 +84,8 @@ public final class Memtable {
     // Written by the writer, read by anyone (opaque).
     private long memoryBytes;
     private long entries;
+    /** The tallest node's height, 1 at least. */
+    private int listHeight = 1;
 
     private volatile int references = 1;
 
@@ -88,13 +96,10 @@ public final class Memtable {
      */
     public Memtable(long limitBytes) {
         chunkBytes = Math.clamp(limitBytes / 16, CHUNK_MIN, CHUNK_MAX);
-        head = allocate(NEXT + 8 * MAX_HEIGHT);
-        Memory.putLong(head, 0);
-        Memory.putLong(head + TRAILER, 0);
-        Memory.putInt(head + KEY_LENGTH, MAX_HEIGHT << HEIGHT_SHIFT);
-        Memory.putInt(head + VALUE_LENGTH, 0);
+        head = allocate(LINK * MAX_HEIGHT + KEY) + LINK * MAX_HEIGHT;
         for (int level = 0; level < MAX_HEIGHT; level++) {
-            Memory.putLong(head + NEXT + 8L * level, 0);
+            Memory.putLong(link(head, level), 0);
+            Memory.putLong(link(head, level) + LINK_PREFIX, 0);
             last[level] = head;
         }
         memoryBytes = 0;
@@ -122,8 +127,9 @@ public final class Memtable {
             long valueOffset,
             int valueLength) {
         int height = randomHeight();
-        long node = allocate(NEXT + 8L * height + keyLength + valueLength);
-        long keyAddress = node + NEXT + 8L * height;
+        long links = (long) LINK * height;
+        long node = allocate(links + KEY + keyLength + valueLength) + links;
+        long keyAddress = node + KEY;
         MemorySegment.copy(key, keyOffset, Memory.ALL, keyAddress, keyLength);
         if (valueLength > 0) {
             MemorySegment.copy(value, valueOffset, Memory.ALL, keyAddress + keyLength, valueLength);
@@ -132,7 +138,7 @@ public final class Memtable {
         long trailer = Keys.trailer(sequence, kind);
         Memory.putLong(node, prefix);
         Memory.putLong(node + TRAILER, trailer);
-        Memory.putInt(node + KEY_LENGTH, keyLength | height << HEIGHT_SHIFT);
+        Memory.putInt(node + KEY_LENGTH, keyLength);
         Memory.putInt(node + VALUE_LENGTH, valueLength);
 
         if (last[0] == head || isBefore(last[0], prefix, keyAddress, keyLength, trailer)) {
@@ -140,11 +146,15 @@ public final class Memtable {
         } else {
             findBefore(prefix, keyAddress, keyLength, trailer, height);
         }
-        listHeight = Math.max(listHeight, height);
+        if (height > listHeight) {
+            LIST_HEIGHT.setOpaque(this, height);
+        }
         for (int level = 0; level < height; level++) {
-            long link = before[level] + NEXT + 8L * level;
+            long link = link(before[level], level);
             long next = Memory.getLong(link);
-            Memory.putLong(node + NEXT + 8L * level, next);
+            Memory.putLong(link(node, level), next);
+            Memory.putLong(link(node, level) + LINK_PREFIX, Memory.getLong(link + LINK_PREFIX));
+            Memory.putLong(link + LINK_PREFIX, prefix);
             Memory.putLongRelease(link, node);
             if (next == 0) {
                 last[level] = node;
@@ -226,14 +236,20 @@ public final class Memtable {
         long node = head;
         long stop = 0;
         for (int level = listHeight - 1; level >= 0; level--) {
-            long link = NEXT + 8L * level;
-            long next = Memory.getLong(node + link);
-            // A node that stopped the level above stops this one too.
-            while (next != stop && isBefore(next, prefix, key, keyLength, trailer)) {
+            // A node that ended the level above ends this one too.
+            for (long next = Memory.getLong(link(node, level));
+                    next != stop;
+                    next = Memory.getLong(link(node, level))) {
+                long nextPrefix = Memory.getLong(link(node, level) + LINK_PREFIX);
+                boolean isBefore = nextPrefix != prefix
+                        ? Long.compareUnsigned(nextPrefix, prefix) < 0
+                        : isBefore(next, prefix, key, keyLength, trailer);
+                if (!isBefore) {
+                    stop = next;
+                    break;
+                }
                 node = next;
-                next = Memory.getLong(node + link);
             }
-            stop = next;
             before[level] = node;
         }
     }
@@ -241,16 +257,25 @@ public final class Memtable {
     private long findAtOrAfter(long prefix, long key, int keyLength, long trailer) {
         long node = head;
         long stop = 0;
-        for (int level = MAX_HEIGHT - 1; level >= 0; level--) {
-            long link = NEXT + 8L * level;
-            long next = Memory.getLongAcquire(node + link);
-            while (next != stop && next != 0 && isBefore(next, prefix, key, keyLength, trailer)) {
+        // A height that is out of date costs time only.
+        for (int level = (int) LIST_HEIGHT.getOpaque(this) - 1; level >= 0; level--) {
+            while (true) {
+                long next = Memory.getLongAcquire(link(node, level));
+                if (next == stop
+                        || next == 0
+                        || Long.compareUnsigned(Memory.getLong(link(node, level) + LINK_PREFIX), prefix) > 0
+                        || !isBefore(next, prefix, key, keyLength, trailer)) {
+                    stop = next;
+                    break;
+                }
                 node = next;
-                next = Memory.getLongAcquire(node + link);
             }
-            stop = next;
         }
         return stop;
+    }
+
+    private static long link(long node, int level) {
+        return node - LINK * (level + 1L);
     }
 
     private static boolean isBefore(long node, long prefix, long key, int keyLength, long trailer) {
@@ -265,21 +290,21 @@ public final class Memtable {
     }
 
     private static int keyLength(long node) {
-        return Memory.getInt(node + KEY_LENGTH) & KEY_LENGTH_MASK;
+        return Memory.getInt(node + KEY_LENGTH);
     }
 
     private static long keyAddress(long node) {
-        return node + NEXT + 8L * (Memory.getInt(node + KEY_LENGTH) >>> HEIGHT_SHIFT);
+        return node + KEY;
     }
 
-    /** One level more with a probability of one in four. */
+    /** One level more with a probability of one in two. */
     private int randomHeight() {
         long x = random;
         x ^= x << 13;
         x ^= x >>> 7;
         x ^= x << 17;
         random = x;
-        return 1 + Math.min(Long.numberOfTrailingZeros(x) >>> 1, MAX_HEIGHT - 1);
+        return 1 + Math.min(Long.numberOfTrailingZeros(x), MAX_HEIGHT - 1);
     }
 
     private long allocate(long bytes) {
@@ -313,7 +338,7 @@ public final class Memtable {
         @Override
         public void seekToFirst() {
             checkOpen();
-            node = Memory.getLongAcquire(head + NEXT);
+            node = Memory.getLongAcquire(link(head, 0));
         }
 
         @Override
@@ -324,7 +349,7 @@ public final class Memtable {
 
         @Override
         public void next() {
-            node = Memory.getLongAcquire(node + NEXT);
+            node = Memory.getLongAcquire(link(node, 0));
         }
 
         @Override
