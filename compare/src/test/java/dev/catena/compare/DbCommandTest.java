@@ -1,0 +1,114 @@
+package dev.catena.compare;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.catena.compare.CommandLineTest.Outcome;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code catena db} on a small store. */
+final class DbCommandTest {
+    @TempDir
+    private Path directory;
+
+    private Outcome db(String... arguments) {
+        List<String> all = new ArrayList<>(List.of("db", directory.toString()));
+        all.addAll(List.of(arguments));
+        return CommandLineTest.run(all.toArray(String[]::new));
+    }
+
+    private String done(String... arguments) {
+        Outcome outcome = db(arguments);
+        assertEquals(0, outcome.exit(), outcome.err());
+        assertEquals("", outcome.err());
+        return outcome.out();
+    }
+
+    @Test
+    void putGetDelete() {
+        assertEquals("", done("put", "fruit/1", "apple\\x00\\\\"));
+        assertEquals("apple\\x00\\\\\n", done("get", "fruit/1"));
+        assertEquals("apple\0\\", done("get", "--raw", "fruit/1"));
+        assertEquals("6170706c65005c\n", done("get", "--hex", "66727569742f31"));
+        assertEquals("", done("delete", "fruit/1"));
+        Outcome absent = db("get", "fruit/1");
+        assertEquals(1, absent.exit());
+        assertEquals("", absent.out());
+        assertEquals("catena: no such key: fruit/1\n", absent.err());
+    }
+
+    @Test
+    void scanKeepsToItsBounds() {
+        for (String key : List.of("b", "a", "d", "c", "\\xff")) {
+            done("put", key, "value of " + key);
+        }
+        assertEquals(
+                "a\tvalue of a\nb\tvalue of b\nc\tvalue of c\nd\tvalue of d\n\\xff\tvalue of \\xff\n", done("scan"));
+        assertEquals("b\tvalue of b\nc\tvalue of c\n", done("scan", "--from", "b", "--to", "d"));
+        assertEquals("b\tvalue of b\n", done("scan", "--from", "aa", "--limit", "1"));
+        assertEquals("", done("scan", "--from", "e", "--to", "f"));
+        assertEquals("", done("scan", "--limit", "0"));
+    }
+
+    @Test
+    void statsNamesTheBackend() {
+        done("put", "a", "1");
+        String stats = done("stats");
+        assertTrue(stats.contains("backend"), stats);
+        assertTrue(stats.contains("level 0"), stats);
+    }
+
+    @Test
+    void verifyFindsAFlippedByte() throws IOException {
+        for (int i = 0; i < 50; i++) {
+            done("put", "key" + i, "value" + i);
+        }
+        String whole = done("verify");
+        assertTrue(whole.endsWith(": whole\n"), whole);
+
+        Path table = largest(".table", ".log");
+        byte[] bytes = Files.readAllBytes(table);
+        bytes[100] ^= 1;
+        Files.write(table, bytes);
+        Outcome damaged = db("verify");
+        assertEquals(1, damaged.exit(), damaged.out());
+        String said = damaged.out() + damaged.err();
+        assertTrue(said.contains(table.getFileName().toString()), said);
+    }
+
+    @Test
+    void aDirectoryWithoutAStoreIsNotMadeOne() throws IOException {
+        Outcome outcome = db("get", "a");
+        assertEquals(1, outcome.exit());
+        assertEquals(1, outcome.err().lines().count(), outcome.err());
+        try (Stream<Path> files = Files.list(directory)) {
+            assertEquals(List.of(), files.filter(file -> !file.endsWith("LOCK")).toList());
+        }
+    }
+
+    /** The largest table, or if there is none the largest log. */
+    private Path largest(String... suffixes) throws IOException {
+        for (String suffix : suffixes) {
+            Path largest = null;
+            try (Stream<Path> files = Files.list(directory)) {
+                for (Path file : files.toList()) {
+                    if (file.toString().endsWith(suffix)
+                            && (largest == null || Files.size(file) > Files.size(largest))) {
+                        largest = file;
+                    }
+                }
+            }
+            if (largest != null) {
+                return largest;
+            }
+        }
+        throw new AssertionError("no table and no log in " + directory);
+    }
+}

@@ -1,0 +1,103 @@
+package dev.catena.compare;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.catena.bench.CatenaStore;
+import dev.catena.bench.RunResult;
+import dev.catena.bench.StoreSettings;
+import dev.catena.bench.Workload;
+import dev.catena.bench.WorkloadRun;
+import dev.catena.engine.Compression;
+import dev.catena.engine.Db;
+import dev.catena.engine.Options;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What chains steered in the kernel are for: how few I/O system calls the store makes, counted from outside. Skipped where the
+ * kernel cannot steer or BPF cannot count.
+ */
+final class StoreIoTest {
+    private static final long COMPACTED_BYTES = 256L << 20;
+    /** For reading, verifying, writing and syncing; a call for each 64 KiB read or written would make 8,400. */
+    private static final long COMPACTION_CALLS_MAX = 600;
+
+    private static final int KEY_BYTES = 16;
+    private static final int VALUE_BYTES = 1000;
+    private static final long SEED = 7;
+
+    private final SyscallCounter counter = SyscallCounter.open();
+
+    @TempDir
+    private Path directory;
+
+    @BeforeEach
+    void needsBpf() {
+        assumeTrue(counter.unavailable().isEmpty(), counter::unavailable);
+    }
+
+    @AfterEach
+    void close() {
+        counter.close();
+    }
+
+    private SyscallCounter.Counts counted() {
+        SyscallCounter.Counts counts = counter.stop();
+        assertNotNull(counts);
+        return counts;
+    }
+
+    @Test
+    void sixteenSyncedWritersShareSystemCalls() throws Exception {
+        try (CatenaStore store = new CatenaStore(directory, StoreSettings.DEFAULTS);
+                Arena arena = Arena.ofShared()) {
+            assumeTrue(store.backend().equals("kernel-hook"), "backend " + store.backend());
+            MemorySegment progress = arena.allocate(16L * WorkloadRun.PROGRESS_STRIDE, 8);
+            WorkloadRun.Plan plan = new WorkloadRun.Plan(100_000, 20_000, Long.MAX_VALUE, SEED);
+            try (WorkloadRun run = WorkloadRun.of(Workload.FILLSYNC16, store, plan, progress)) {
+                counter.start(ProcessHandle.current().pid());
+                RunResult result = run.run();
+                SyscallCounter.Counts counts = counted();
+                double each = (double) counts.ioSyscalls() / result.operations();
+                assertTrue(each < 0.2, each + " I/O system calls a put: " + counts);
+                assertTrue(counts.ioSyscalls() > 0, "nothing was written, or nothing counted");
+            }
+        }
+    }
+
+    @Test
+    void compactionOfManyMegabytesMakesFewSystemCalls() {
+        Options options = Options.defaults().withCompression(Compression.NONE).withLevelZeroTrigger(16);
+        try (Db db = Db.open(directory, options)) {
+            assumeTrue(
+                    db.stats().backend().equals("kernel-hook"),
+                    "backend " + db.stats().backend());
+            SplittableRandom random = new SplittableRandom(SEED);
+            byte[] key = new byte[KEY_BYTES];
+            byte[] value = new byte[VALUE_BYTES];
+            for (long bytes = 0; bytes < COMPACTED_BYTES; bytes += KEY_BYTES + VALUE_BYTES) {
+                ByteBuffer.wrap(key).putLong(random.nextLong());
+                random.nextBytes(value);
+                db.put(key, value);
+            }
+            db.flush();
+            assertEquals(0, db.stats().compaction().compactions(), "compacted too early");
+
+            counter.start(ProcessHandle.current().pid());
+            db.compact();
+            SyscallCounter.Counts counts = counted();
+            assertTrue(db.stats().compaction().writtenBytes() >= COMPACTED_BYTES, () -> "" + db.stats());
+            assertTrue(counts.ioSyscalls() < COMPACTION_CALLS_MAX, counts.toString());
+        }
+    }
+}
