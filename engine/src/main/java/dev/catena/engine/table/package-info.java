@@ -1,5 +1,26 @@
 /**
- * Immutable sorted files: blocks, filters, checksums, and the cache in front of them.
+ * Immutable sorted files, and the cache in front of them.
+ *
+ * <p>A table is written once, front to back, from entries in order, and from then on only read. The file, of frames (each with its
+ * own checksum) in chunks (each with another, computed and checked by the chains that write and read them), is laid out in
+ * {@link dev.catena.engine.table.TableFormat}. Two ways lead through it:
+ *
+ * <ul>
+ *   <li><b>Lookups and iterators</b> ({@link dev.catena.engine.table.TableReader}) go from the root, which is in memory, to a
+ *       partition's filter, its index, a data block: small frames, read one by one when the
+ *       {@link dev.catena.engine.table.BlockCache} does not have them, checked by the frame's checksum.
+ *   <li><b>Compaction</b> ({@link dev.catena.engine.table.TableScanner}) reads all data from front to back past the cache, in
+ *       chunks that the chain verified.
+ * </ul>
+ *
+ * <p>Whatever does not match its checksum or its bounds is a {@link dev.catena.engine.CorruptionException} with file and offset, and
+ * nothing of it is returned. What is in memory was checked when it came there, so that a lookup in a cached block checks nothing and
+ * allocates nothing.
+ *
+ * <p>Reading order: {@code TableFormat}, {@link dev.catena.engine.table.Block}, {@link dev.catena.engine.table.IndexBlock},
+ * {@link dev.catena.engine.table.Filter}; {@link dev.catena.engine.table.TableBuilder} writes them; {@code TableReader},
+ * {@code BlockCache}, {@link dev.catena.engine.table.TableIterator}; {@code TableScanner} over
+ * {@link dev.catena.engine.table.FrameStream}; {@link dev.catena.engine.table.TableVerifier} checks everything.
  */
 @NullMarked
 package dev.catena.engine.table;
