@@ -8,7 +8,6 @@ import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -19,7 +18,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * the address of its 64-byte record:
  *
  * <pre>
- *  0  u64 state     bits 0-31 pins, bit 32 LISTED (the table below finds it), bits 33-34 chances left
+ *  0  u64 state     bits 0-31 pins, bit 32 LISTED (lookups find it), bits 33-34 chances left
  *  8  u64 table number        16  u64 frame offset        24  u64 address of the block    32  u64 bytes of the block
  * 40  u64 address of the memory to free                   48  u64 bytes charged           56  u64 shard | next free record
  * </pre>
@@ -33,7 +32,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * records, takes a chance from each block that is not pinned, and evicts the first that has none left, with one compare-and-set that
  * fails when a pin was faster.
  *
- * <p>The bound: listed blocks, their bookkeeping and what tables {@link #reserve} for themselves stay within the capacity. A block that does not fit, because it is larger than a
+ * <p>The bound: listed blocks, their bookkeeping, a little memory kept for the next block, and what tables {@link #reserve} for themselves stay within the capacity. A block that does not fit, because it is larger than a
  * shard or because all others are pinned, is given to its reader alone and freed with its last pin.
  *
  * <p>Thread safe.
@@ -67,6 +66,7 @@ public final class BlockCache implements AutoCloseable {
 
     private static final int ALIGNMENT = 64;
     private static final int ALLOCATION_ALIGNMENT = 16;
+    private static final long POOLED_MAX = 1 << 20;
     private static final int SLAB_RECORDS = 256;
     private static final long SHARD_BYTES_MIN = 4L << 20;
     private static final int SHARDS_MAX = 16;
@@ -74,18 +74,20 @@ public final class BlockCache implements AutoCloseable {
     /** A record's address needs 48 bits in a table slot; the hash fills the rest. */
     private static final long ADDRESS_MASK = (1L << 48) - 1;
 
-    private static final int READ_BUFFERS = 8;
-
-    /** Largest read buffer that is kept for the next read. */
-    static final long READ_BUFFER_BYTES = 64L << 10;
+    /** Frames that are larger are read straight into a block's memory. */
+    static final long BUFFER_BYTES = 64L << 10;
 
     private static final VarHandle STATE = ValueLayout.JAVA_LONG.varHandle();
 
     private final long capacity;
+
+    /** The capacity but for what the pool may keep. */
+    private final long blockCapacity;
+
     private final Shard[] shards;
     private final AtomicLong reserved = new AtomicLong();
     private final LongAdder misses = new LongAdder();
-    private final AtomicReferenceArray<MemorySegment> readBuffers = new AtomicReferenceArray<>(READ_BUFFERS);
+    private final MemoryPool pool;
 
     /**
      * An empty cache.
@@ -93,7 +95,10 @@ public final class BlockCache implements AutoCloseable {
      * @param capacityBytes bytes of blocks and bookkeeping held at most
      */
     public BlockCache(long capacityBytes) {
+        long pooled = Math.min(capacityBytes / 16, POOLED_MAX);
+        pool = new MemoryPool(OWNER, pooled);
         capacity = capacityBytes;
+        blockCapacity = capacityBytes - pooled;
         int count = 1;
         while (count < SHARDS_MAX && capacityBytes / (2L * count) >= SHARD_BYTES_MIN) {
             count *= 2;
@@ -154,8 +159,19 @@ public final class BlockCache implements AutoCloseable {
     }
 
     /** Memory for a block of so many bytes, which starts at {@link #start} and has {@link Block#SLACK} behind it. */
-    static MemorySegment allocate(long bytes) {
-        return NativeMemory.allocate(bytes + Block.SLACK + ALIGNMENT - ALLOCATION_ALIGNMENT, OWNER);
+    MemorySegment allocate(long bytes) {
+        return pool.take(bytes + Block.SLACK + ALIGNMENT - ALLOCATION_ALIGNMENT);
+    }
+
+    /** Memory of at least {@code bytes} to read a frame into or unpack it. */
+    MemorySegment takeBuffer(long bytes) {
+        // One size for nearly all, so that few buffers do.
+        return pool.take(bytes <= BUFFER_BYTES ? BUFFER_BYTES : bytes);
+    }
+
+    /** Takes back what {@link #allocate} or {@link #takeBuffer} gave and {@link #insert} was not given. */
+    void free(MemorySegment memory) {
+        pool.give(memory);
     }
 
     /** Where a block starts in its memory: at the next cache line. */
@@ -202,43 +218,13 @@ public final class BlockCache implements AutoCloseable {
         }
     }
 
-    /** A buffer of at least {@code bytes} to read a frame into, to be given back to {@link #returnReadBuffer}. */
-    MemorySegment takeReadBuffer(long bytes) {
-        if (bytes > READ_BUFFER_BYTES) {
-            return NativeMemory.allocate(bytes, OWNER);
-        }
-        for (int i = 0; i < READ_BUFFERS; i++) {
-            MemorySegment buffer = readBuffers.getAndSet(i, null);
-            if (buffer != null) {
-                return buffer;
-            }
-        }
-        return NativeMemory.allocate(READ_BUFFER_BYTES, OWNER);
-    }
-
-    void returnReadBuffer(MemorySegment buffer) {
-        if (buffer.byteSize() == READ_BUFFER_BYTES) {
-            for (int i = 0; i < READ_BUFFERS; i++) {
-                if (readBuffers.compareAndSet(i, null, buffer)) {
-                    return;
-                }
-            }
-        }
-        NativeMemory.free(buffer);
-    }
-
     /** Frees everything. No block may be pinned, no table open. */
     @Override
     public void close() {
         for (Shard shard : shards) {
             shard.close();
         }
-        for (int i = 0; i < READ_BUFFERS; i++) {
-            MemorySegment buffer = readBuffers.getAndSet(i, null);
-            if (buffer != null) {
-                NativeMemory.free(buffer);
-            }
-        }
+        pool.close();
     }
 
     private static long hash(long table, long offset) {
@@ -310,7 +296,7 @@ public final class BlockCache implements AutoCloseable {
             try {
                 long handle = pin(hash, table, offset);
                 if (handle != 0) {
-                    NativeMemory.free(memory);
+                    pool.give(memory);
                     return handle;
                 }
                 boolean fits = makeRoom(charge);
@@ -337,7 +323,7 @@ public final class BlockCache implements AutoCloseable {
 
         /** Frees a block that is not listed and has lost its last pin. */
         void free(long handle) {
-            NativeMemory.free(MemorySegment.ofAddress(Memory.getLong(handle + MEMORY)));
+            giveMemory(handle);
             lock.lock();
             try {
                 putRecord(handle);
@@ -356,7 +342,7 @@ public final class BlockCache implements AutoCloseable {
         }
 
         private long limit() {
-            return (capacity - reserved.get()) / shards.length;
+            return (blockCapacity - reserved.get()) / shards.length;
         }
 
         private boolean makeRoom(long charge) {
@@ -378,7 +364,7 @@ public final class BlockCache implements AutoCloseable {
                     } else if (STATE.compareAndSet(Memory.ALL, handle, state, 0L)) {
                         unlist(handle);
                         addUsed(-Memory.getLong(handle + CHARGE));
-                        NativeMemory.free(MemorySegment.ofAddress(Memory.getLong(handle + MEMORY)));
+                        giveMemory(handle);
                         putRecord(handle);
                     }
                 }
@@ -461,6 +447,10 @@ public final class BlockCache implements AutoCloseable {
             return handle;
         }
 
+        private void giveMemory(long handle) {
+            pool.give(Memory.ALL.asSlice(Memory.getLong(handle + MEMORY), Memory.getLong(handle + CHARGE) - OVERHEAD));
+        }
+
         private void putRecord(long handle) {
             Memory.putLong(handle + SHARD, freeRecord);
             freeRecord = handle;
@@ -482,7 +472,7 @@ public final class BlockCache implements AutoCloseable {
                         throw new AssertionError("the cache was closed while a block was in use");
                     }
                     if ((state & LISTED) != 0) {
-                        NativeMemory.free(MemorySegment.ofAddress(Memory.getLong(handle + MEMORY)));
+                        giveMemory(handle);
                     }
                 }
                 for (MemorySegment slab : slabs) {

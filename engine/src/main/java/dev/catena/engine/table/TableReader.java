@@ -53,7 +53,7 @@ public final class TableReader {
         this.layout = layout;
         long rootOffset = layout.indexEnd();
         long bytes = layout.propertiesEnd() - rootOffset;
-        MemorySegment frames = cache.takeReadBuffer(bytes);
+        MemorySegment frames = cache.takeBuffer(bytes);
         try {
             readFully(frames, bytes, rootOffset);
             long propertiesOffset = layout.rootEnd();
@@ -85,7 +85,7 @@ public final class TableReader {
                 }
             }
         } finally {
-            cache.returnReadBuffer(frames);
+            cache.free(frames);
         }
         cache.reserve(rootMemory.byteSize());
     }
@@ -310,23 +310,23 @@ public final class TableReader {
     /** Reads a frame into the cache and pins it. */
     private long load(long offset, long end, Kind kind) {
         long frameBytes = end - offset;
-        if (frameBytes > BlockCache.READ_BUFFER_BYTES) {
+        if (frameBytes > BlockCache.BUFFER_BYTES) {
             return loadLarge(offset, frameBytes, kind);
         }
-        MemorySegment frame = cache.takeReadBuffer(frameBytes);
+        MemorySegment frame = cache.takeBuffer(frameBytes);
         try {
             readFully(frame, frameBytes, offset);
             Frame.verify(path, offset, frame.address(), frameBytes);
             return admit(frame.address(), offset, kind);
         } finally {
-            cache.returnReadBuffer(frame);
+            cache.free(frame);
         }
     }
 
     /** Reads a large data frame straight into the block's memory, where it stays when it is not compressed. */
     private long loadLarge(long offset, long frameBytes, Kind kind) {
         long room = frameBytes + 8L * LARGE_ENTRIES;
-        MemorySegment memory = BlockCache.allocate(room);
+        MemorySegment memory = cache.allocate(room);
         boolean kept = false;
         try {
             long frame = BlockCache.start(memory);
@@ -345,7 +345,7 @@ public final class TableReader {
             return admit(frame, offset, kind);
         } finally {
             if (!kept) {
-                NativeMemory.free(memory);
+                cache.free(memory);
             }
         }
     }
@@ -356,18 +356,18 @@ public final class TableReader {
         if (Frame.isPlain(frame)) {
             return admitPayload(frame + TableFormat.FRAME_HEADER, offset, bytes, kind);
         }
-        MemorySegment unpacked = cache.takeReadBuffer(bytes);
+        MemorySegment unpacked = cache.takeBuffer(bytes);
         try {
             Frame.unpack(path, offset, frame, unpacked.address());
             return admitPayload(unpacked.address(), offset, bytes, kind);
         } finally {
-            cache.returnReadBuffer(unpacked);
+            cache.free(unpacked);
         }
     }
 
     private long admitPayload(long payload, long offset, int bytes, Kind kind) {
         checkPayload(offset, payload, bytes, kind);
-        MemorySegment memory = BlockCache.allocate(kind == Kind.DATA ? Block.indexedBytes(payload, bytes) : bytes);
+        MemorySegment memory = cache.allocate(kind == Kind.DATA ? Block.indexedBytes(payload, bytes) : bytes);
         boolean kept = false;
         try {
             long block = BlockCache.start(memory);
@@ -385,7 +385,7 @@ public final class TableReader {
                     kind == Kind.DATA ? BlockCache.CHANCES_DATA : BlockCache.CHANCES_INDEX);
         } finally {
             if (!kept) {
-                NativeMemory.free(memory);
+                cache.free(memory);
             }
         }
     }

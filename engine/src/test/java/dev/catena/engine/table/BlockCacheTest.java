@@ -28,7 +28,7 @@ class BlockCacheTest {
 
     /** A block of longs that only this name has. */
     private static long insert(BlockCache cache, long table, long offset, int bytes) {
-        MemorySegment memory = BlockCache.allocate(bytes);
+        MemorySegment memory = cache.allocate(bytes);
         long block = BlockCache.start(memory);
         for (int i = 0; i + 8 <= bytes; i += 8) {
             Memory.putLong(block + i, table * 1_000_003 + offset);
