@@ -55,7 +55,7 @@ class BlockCacheTest {
             List<Long> handles = new ArrayList<>();
             long hits = 0;
             for (int i = 0; i < 50_000; i++) {
-                long table = 1 + random.nextInt(3);
+                long table = 1L + random.nextInt(3);
                 long offset = 4096L * random.nextInt(random.nextBoolean() ? 20 : 3000);
                 long handle = cache.pin(table, offset);
                 if (handle == 0) {
@@ -144,7 +144,7 @@ class BlockCacheTest {
                 Random random = new Random(thread);
                 running.add(threads.submit(() -> {
                     for (int i = 0; i < 100_000; i++) {
-                        long table = 1 + random.nextInt(2);
+                        long table = 1L + random.nextInt(2);
                         long offset = random.nextInt(random.nextBoolean() ? 50 : 1500);
                         long handle = cache.pin(table, offset);
                         if (handle == 0) {
