@@ -16,6 +16,7 @@ import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -43,6 +44,9 @@ import org.jspecify.annotations.Nullable;
 final class Recovery implements AutoCloseable {
     private static final int BLOCK_BYTES = 4096;
 
+    /** With more logs than this the memtable is written as a table, so that openings without many writes do not pile up logs. */
+    private static final int REPLAYED_MAX = 4;
+
     private final ChainRuntime runtime;
     private final StoreDirectory directory;
     private final VersionSet versions;
@@ -51,6 +55,8 @@ final class Recovery implements AutoCloseable {
 
     private Memtable memtable;
     private boolean taken;
+    private int replayed;
+    private final List<Path> empty = new ArrayList<>();
     private long lastSequence;
 
     /** The log that the oldest operation in the memtable came from. */
@@ -137,10 +143,23 @@ final class Recovery implements AutoCloseable {
             if (knownEnd == Manifest.LogEntry.GROWING) {
                 fix(path, result.end());
             }
-            versions.addEndedLog(number, result.end());
+            if (result.operations() > 0) {
+                versions.addEndedLog(number, result.end());
+                replayed++;
+            } else {
+                empty.add(path);
+            }
             previous = path;
             previousEnd = result.end();
         }
+        if (replayed > REPLAYED_MAX && firstLogOfMemtable >= 0) {
+            flush(logs.lastKey() + 1);
+        }
+    }
+
+    /** Deletes logs without operations, once a manifest that does not name them is durable. */
+    void deleteEmptyLogs() {
+        empty.forEach(directory::delete);
     }
 
     private LogReader.Result replay(long number, Path path, long knownEnd, @Nullable Path previous, long previousEnd) {

@@ -181,6 +181,7 @@ final class Store {
         undo.add(log::close);
         versions.setGrowingLogs(log::fileNumbers);
         versions.write();
+        recovery.deleteEmptyLogs();
         long firstLog = recovery.firstLogOfMemtable();
         active = new Sealable(recovery.takeMemtable(), firstLog < 0 ? log.number() : firstLog);
         Version version = versions.retainCurrent();
@@ -329,7 +330,7 @@ final class Store {
             immutables.addLast(active);
             active = new Sealable(next, number);
             replaceState(state().version);
-        } catch (ChainIoException e) {
+        } catch (ChainIoException | StoreIoException e) {
             throw health.fail(e);
         } finally {
             if (!done) {

@@ -5,6 +5,7 @@ import dev.catena.engine.version.StoreDirectory;
 import dev.catena.engine.version.StoreHealth;
 import dev.catena.io.chain.Chain;
 import dev.catena.io.chain.ChainFile;
+import dev.catena.io.chain.ChainIoException;
 import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.chain.Lane;
 import dev.catena.io.chain.Placement;
@@ -600,8 +601,12 @@ public final class Log {
     /** Makes the file that comes next, if it is not there yet. */
     void prepareNext() {
         synchronized (files) {
-            if (files.next == null) {
-                files.next = create(AHEAD_BYTES);
+            if (files.next == null && !files.nextFailed) {
+                try {
+                    files.next = create(AHEAD_BYTES);
+                } catch (ChainIoException | StoreIoException e) {
+                    files.nextFailed = true; // Who needs it tries again, and fails.
+                }
             }
         }
     }
@@ -621,7 +626,7 @@ public final class Log {
     void writeAhead() {
         LogFile current = file;
         long position = appended - fileBase;
-        if (current.written() < position + AHEAD_BYTES) {
+        if (current.needsAhead(position + AHEAD_BYTES)) {
             current.writeAhead(zeros, LogFormat.blockCeiling(position) + 2 * AHEAD_BYTES);
         }
     }
@@ -740,12 +745,12 @@ public final class Log {
     }
 
     boolean needsZeros() {
-        return file.written() < appended - fileBase + AHEAD_BYTES;
+        return file.needsAhead(appended - fileBase + AHEAD_BYTES);
     }
 
     boolean needsNext() {
         synchronized (files) {
-            return files.next == null;
+            return files.next == null && !files.nextFailed;
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.catena.engine.log;
 
 import dev.catena.io.chain.ChainFile;
+import dev.catena.io.chain.ChainIoException;
 import dev.catena.io.chain.Region;
 import java.nio.file.Path;
 
@@ -24,6 +25,9 @@ final class LogFile {
     private volatile long written;
 
     private boolean closed;
+
+    /** Whether zeros could not be written: no more are tried, and flushes extend the file, or fail, themselves. */
+    private volatile boolean aheadFailed;
 
     /** Where its records end, once it is sealed. */
     private volatile long end;
@@ -61,7 +65,7 @@ final class LogFile {
 
     /** Writes zeros until the file can be overwritten up to {@code end}, and makes the new size durable. Ends early when closed. */
     void writeAhead(Region zeros, long end) {
-        if (written >= end) {
+        if (!needsAhead(end)) {
             return;
         }
         boolean done = false;
@@ -70,15 +74,31 @@ final class LogFile {
                 long from = written;
                 if (closed) {
                     done = true;
-                } else if (from >= end) {
-                    file.sync();
-                    done = true;
                 } else {
-                    file.write(zeros.segment(), 0, PIECE_BYTES, from);
-                    written = from + PIECE_BYTES;
+                    done = writePiece(zeros, from, end);
                 }
             }
         }
+    }
+
+    private boolean writePiece(Region zeros, long from, long end) {
+        try {
+            if (from >= end) {
+                file.sync();
+                return true;
+            }
+            file.write(zeros.segment(), 0, PIECE_BYTES, from);
+            written = from + PIECE_BYTES;
+            return false;
+        } catch (ChainIoException e) {
+            aheadFailed = true;
+            return true;
+        }
+    }
+
+    /** Whether zeros are missing before {@code end}, and it makes sense to write them. */
+    boolean needsAhead(long end) {
+        return written < end && !aheadFailed;
     }
 
     /** Closes the file once no zeros are being written to it. */

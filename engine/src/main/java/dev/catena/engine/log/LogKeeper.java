@@ -102,7 +102,7 @@ final class LogKeeper implements Runnable {
                 }
             }
         } catch (RuntimeException | Error e) {
-            throw log.health().fail(e);
+            Throwable unused = log.health().fail(e); // the next writer hears of it
         }
     }
 

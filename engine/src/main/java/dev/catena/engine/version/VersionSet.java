@@ -1,9 +1,12 @@
 package dev.catena.engine.version;
 
+import dev.catena.engine.CorruptionException;
 import dev.catena.engine.table.BlockCache;
 import dev.catena.engine.table.TableReader;
 import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainRuntime;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -100,6 +103,10 @@ public final class VersionSet implements AutoCloseable {
             for (List<TableMeta> level : manifest.levels()) {
                 List<TableFile> tables = new ArrayList<>();
                 for (TableMeta meta : level) {
+                    Path path = directory.table(meta.number());
+                    if (!Files.exists(path)) {
+                        throw new CorruptionException(path, 0, "the table that the manifest names", "no file");
+                    }
                     TableFile table = open(meta);
                     opened.add(table);
                     tables.add(table);
