@@ -19,10 +19,10 @@ import java.util.NavigableMap;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.jspecify.annotations.Nullable;
 
 /** Flips bits anywhere in a store's files: each must be reported with its file, and no wrong data be returned. */
 class DamageTest {
@@ -180,9 +180,8 @@ class DamageTest {
             copy(whole, copy);
             Path file = copy.resolve(each.getFileName());
             Files.delete(file);
-            CorruptionException e =
-                    org.junit.jupiter.api.Assertions.assertThrows(
-                            CorruptionException.class, () -> Db.open(copy, options()).close());
+            CorruptionException e = org.junit.jupiter.api.Assertions.assertThrows(
+                    CorruptionException.class, () -> Db.open(copy, options()).close());
             assertEquals(file.getFileName(), e.file().getFileName());
         }
     }

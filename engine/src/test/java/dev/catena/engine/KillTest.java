@@ -67,8 +67,10 @@ class KillTest {
                     db.write(batch, synced ? Durability.SYNCED : Durability.BUFFERED);
                     if (synced) {
                         synchronized (acknowledged) {
-                            acknowledged.write(
-                                    ByteBuffer.allocate(16).putLong(thread).putLong(i).array());
+                            acknowledged.write(ByteBuffer.allocate(16)
+                                    .putLong(thread)
+                                    .putLong(i)
+                                    .array());
                         }
                     }
                 }
@@ -115,7 +117,8 @@ class KillTest {
                     .put((byte) thread)
                     .putInt(random.nextInt(KEYS))
                     .array();
-            byte[] value = random.nextInt(4) == 0 ? null : new byte[random.nextInt(random.nextInt(300) == 0 ? 20000 : 200)];
+            byte[] value =
+                    random.nextInt(4) == 0 ? null : new byte[random.nextInt(random.nextInt(300) == 0 ? 20000 : 200)];
             if (value != null) {
                 random.nextBytes(value);
             }

@@ -50,7 +50,9 @@ class LoadTest {
             db.compact();
             Stats stats = db.stats();
             assertEquals(
-                    1, stats.levels().stream().filter(level -> level.tables() > 0).count(), stats::toString);
+                    1,
+                    stats.levels().stream().filter(level -> level.tables() > 0).count(),
+                    stats::toString);
             assertTrue(stats.compaction().compactions() > 0, stats::toString);
             scan(db, present, version, distinct);
             assertEquals(List.of(), db.verify(VerifyListener.NONE).damages());

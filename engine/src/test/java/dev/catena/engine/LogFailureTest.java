@@ -60,7 +60,10 @@ class LogFailureTest {
         List<String> lines = output.lines().toList();
         long acknowledged = Long.parseLong(lines.get(0));
         assertTrue(acknowledged > 100 && acknowledged < 100_000, output);
-        assertTrue(lines.get(1).contains("is read-only since a failure") && lines.get(1).contains(".log"), output);
+        assertTrue(
+                lines.get(1).contains("is read-only since a failure")
+                        && lines.get(1).contains(".log"),
+                output);
         assertEquals("read-only", lines.get(2), output);
         assertEquals("true", lines.get(3), output);
         try (Db db = Db.open(directory, Options.defaults())) {

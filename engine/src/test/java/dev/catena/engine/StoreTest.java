@@ -66,8 +66,7 @@ class StoreTest {
             }
             MemorySegment huge = arena.allocate((256L << 20) + 1);
             IllegalArgumentException e = assertThrows(
-                    IllegalArgumentException.class,
-                    () -> db.put(arena.allocateFrom("k"), huge, Durability.BUFFERED));
+                    IllegalArgumentException.class, () -> db.put(arena.allocateFrom("k"), huge, Durability.BUFFERED));
             assertEquals("value of 268435457 bytes: at most 268435456 are allowed", e.getMessage());
         }
     }
@@ -85,10 +84,12 @@ class StoreTest {
     void missingStoreIsNotMadeUnlessWanted() {
         Path missing = directory.resolve("none");
         assertThrows(
-                StoreIoException.class, () -> Db.open(missing, Options.defaults().withCreateIfMissing(false)));
+                StoreIoException.class,
+                () -> Db.open(missing, Options.defaults().withCreateIfMissing(false)));
         assertFalse(Files.exists(missing));
         assertThrows(
-                StoreIoException.class, () -> Db.open(directory, Options.defaults().withCreateIfMissing(false)));
+                StoreIoException.class,
+                () -> Db.open(directory, Options.defaults().withCreateIfMissing(false)));
     }
 
     @Test
@@ -392,9 +393,12 @@ class StoreTest {
         Files.write(directory.resolve("999999.table"), new byte[100]);
         Files.write(directory.resolve("MANIFEST.tmp"), new byte[100]);
         try (Db db = Db.open(directory, small())) {
-            long tables = db.stats().levels().stream().mapToLong(Stats.Level::tables).sum();
+            long tables =
+                    db.stats().levels().stream().mapToLong(Stats.Level::tables).sum();
             try (Stream<Path> files = Files.list(directory)) {
-                assertEquals(tables, files.filter(file -> file.toString().endsWith(".table")).count());
+                assertEquals(
+                        tables,
+                        files.filter(file -> file.toString().endsWith(".table")).count());
             }
             assertFalse(Files.exists(directory.resolve("MANIFEST.tmp")));
             db.put(bytes("a"), bytes("b"), Durability.SYNCED); // numbers go on after the stray's
@@ -404,7 +408,8 @@ class StoreTest {
                     .filter(name -> name.endsWith(".log"))
                     .toList();
             assertEquals(1, logs.size(), logs::toString);
-            assertTrue(logs.getFirst().compareTo("999999") > 0 || logs.getFirst().length() > 10, logs::toString);
+            assertTrue(
+                    logs.getFirst().compareTo("999999") > 0 || logs.getFirst().length() > 10, logs::toString);
         }
     }
 

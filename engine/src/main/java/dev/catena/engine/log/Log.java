@@ -5,7 +5,6 @@ import dev.catena.engine.version.StoreDirectory;
 import dev.catena.engine.version.StoreHealth;
 import dev.catena.io.chain.Chain;
 import dev.catena.io.chain.ChainFile;
-import dev.catena.io.chain.ChainIoException;
 import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.chain.Lane;
 import dev.catena.io.chain.Placement;
@@ -14,7 +13,6 @@ import dev.catena.io.chain.Step;
 import dev.catena.io.memory.NativeMemory;
 import dev.catena.io.memory.Xxh64;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
@@ -59,23 +57,16 @@ public final class Log {
     /** The longest write of a larger flush. */
     static final int STEP_BYTES = 512 << 10;
 
-    /** Zeros kept ahead of use. */
-    static final int AHEAD_BYTES = 4 << 20;
-
     private static final int STEPS_MAX = 32;
     private static final int WRITES_IN_FLIGHT = 4;
     private static final int RECORD_IN_PLACE_BYTES_MAX = RING_BYTES / 4;
 
-    private final ChainRuntime runtime;
-    private final StoreDirectory directory;
     private final StoreHealth health;
     private final ReentrantLock appendLock;
-    private final LongSupplier numbers;
-    private final long recycleBytesMax;
+    private final LogFiles files;
 
     private final Region ring;
     private final Region stage;
-    private final Region zeros;
     private final long ringAddress;
     private final long stageAddress;
     private final Lane lane;
@@ -119,20 +110,6 @@ public final class Log {
     private long records;
     private long recordBytes;
 
-    /** Files ready for use or reuse. Under the monitor of {@link #files}. */
-    private final Files files = new Files();
-
-    /** What the monitor of one object guards. */
-    private static final class Files {
-        @Nullable
-        LogFile next;
-
-        @Nullable
-        LogFile spare;
-
-        final List<LogFile> sealed = new ArrayList<>();
-    }
-
     /**
      * A log that ended.
      *
@@ -171,21 +148,17 @@ public final class Log {
             LongSupplier numbers,
             long recycleBytesMax,
             long nextSequence) {
-        this.runtime = runtime;
-        this.directory = directory;
         this.health = health;
         this.appendLock = appendLock;
-        this.numbers = numbers;
-        this.recycleBytesMax = recycleBytesMax;
         ring = runtime.allocate(RING_BYTES, "log ring");
         stage = runtime.allocate(STAGE_BYTES, "log stage");
-        zeros = runtime.allocate(LogFile.PIECE_BYTES, "log zeros");
         ringAddress = ring.segment().address();
         stageAddress = stage.segment().address();
         lane = runtime.lane(Placement.IN_CONTEXT);
         chain = lane.chain(STEPS_MAX);
         this.nextSequence = nextSequence;
-        file = create(LogFile.PIECE_BYTES);
+        files = new LogFiles(runtime, directory, numbers, recycleBytesMax);
+        file = files.current();
         begin();
         keeper = new LogKeeper(this, appendLock);
     }
@@ -276,16 +249,11 @@ public final class Log {
      */
     public long switchFile() {
         health.check();
-        LogFile next = takeNext();
+        LogFile next = files.takeNext();
         ownership.own();
         try {
             flush(true);
-            file.close();
-            file.seal(published - fileBase);
-            synchronized (files) {
-                files.sealed.add(file);
-                file = next;
-            }
+            file = files.advance(next, published - fileBase);
             begin();
         } finally {
             ownership.release(durable, broken);
@@ -574,94 +542,15 @@ public final class Log {
         Memory.ALL.asSlice(stageAddress + (end - from), to - end).fill((byte) 0);
     }
 
-    // ---- Files.
-
-    private LogFile create(long writtenAhead) {
-        LogFile spare;
-        synchronized (files) {
-            spare = files.spare;
-            files.spare = null;
-        }
-        long number = numbers.getAsLong();
-        var path = directory.log(number);
-        LogFile created;
-        if (spare != null) {
-            directory.rename(spare.path, path);
-            ChainFile opened = runtime.open(path, ChainFile.Mode.READ_WRITE, ChainFile.Access.DIRECT);
-            created = new LogFile(number, path, opened, LogFormat.blockFloor(opened.size()));
-        } else {
-            ChainFile opened = runtime.open(path, ChainFile.Mode.CREATE, ChainFile.Access.DIRECT);
-            created = new LogFile(number, path, opened, 0);
-        }
-        created.writeAhead(zeros, writtenAhead);
-        directory.sync();
-        return created;
-    }
-
-    /** Makes the file that comes next, if it is not there yet. */
-    void prepareNext() {
-        synchronized (files) {
-            if (files.next == null && !files.nextFailed) {
-                try {
-                    files.next = create(AHEAD_BYTES);
-                } catch (ChainIoException | StoreIoException e) {
-                    files.nextFailed = true; // Who needs it tries again, and fails.
-                }
-            }
-        }
-    }
-
-    private LogFile takeNext() {
-        synchronized (files) {
-            LogFile next = files.next;
-            if (next == null) {
-                next = create(LogFile.PIECE_BYTES);
-            }
-            files.next = null;
-            return next;
-        }
-    }
-
-    /** Keeps zeros ahead of use in the current file. */
-    void writeAhead() {
-        LogFile current = file;
-        long position = appended - fileBase;
-        if (current.needsAhead(position + AHEAD_BYTES)) {
-            current.writeAhead(zeros, LogFormat.blockCeiling(position) + 2 * AHEAD_BYTES);
-        }
-    }
-
-    /** Says that logs with lower numbers hold nothing that is not in tables: one is kept for use again, the others are deleted. */
+    /** Says that logs with lower numbers hold nothing that is not in tables. */
     public void obsolete(long below) {
-        List<LogFile> deleted = new ArrayList<>();
-        synchronized (files) {
-            for (var each = files.sealed.iterator(); each.hasNext(); ) {
-                LogFile sealed = each.next();
-                if (sealed.number < below) {
-                    each.remove();
-                    if (files.spare == null && sealed.written() <= recycleBytesMax) {
-                        files.spare = sealed;
-                    } else {
-                        deleted.add(sealed);
-                    }
-                }
-            }
-        }
-        for (LogFile each : deleted) {
-            directory.delete(each.path);
-        }
+        files.obsolete(below);
+        keeper.nudge();
     }
 
     /** The numbers of the files that hold records not known to be in tables. */
     public List<Long> fileNumbers() {
-        List<Long> numbers = new ArrayList<>();
-        synchronized (files) {
-            for (LogFile sealed : files.sealed) {
-                numbers.add(sealed.number);
-            }
-            numbers.add(file.number);
-        }
-        return numbers;
+        return files.numbers();
     }
 
     /**
@@ -671,49 +560,21 @@ public final class Log {
      */
     public List<End> close() {
         keeper.stop();
-        List<End> ends = new ArrayList<>();
         try {
-            if (!broken) {
-                handOver(true);
-                file.seal(published - fileBase);
-                file.file.truncate(LogFormat.blockCeiling(file.end()));
-                file.file.sync();
-                synchronized (files) {
-                    for (LogFile sealed : files.sealed) {
-                        cut(sealed);
-                        ends.add(new End(sealed.number, sealed.end()));
-                    }
-                }
-                ends.add(new End(file.number, file.end()));
+            if (broken) {
+                return List.of();
             }
+            handOver(true);
+            return files.cut(published - fileBase);
         } catch (RuntimeException e) {
             broken = true;
-            ends.clear();
             throw health.fail(e);
         } finally {
-            file.close();
-            synchronized (files) {
-                if (files.next != null) {
-                    files.next.close();
-                    directory.delete(files.next.path);
-                }
-                if (files.spare != null) {
-                    directory.delete(files.spare.path);
-                }
-            }
+            files.close();
             chain.close();
             lane.close();
-            zeros.close();
             stage.close();
             ring.close();
-        }
-        return ends;
-    }
-
-    private void cut(LogFile sealed) {
-        try (ChainFile opened = runtime.open(sealed.path, ChainFile.Mode.READ_WRITE, ChainFile.Access.BUFFERED)) {
-            opened.truncate(LogFormat.blockCeiling(sealed.end()));
-            opened.sync();
         }
     }
 
@@ -745,30 +606,29 @@ public final class Log {
     }
 
     boolean needsZeros() {
-        return file.needsAhead(appended - fileBase + AHEAD_BYTES);
+        return file.needsAhead(appended - fileBase + LogFiles.AHEAD_BYTES);
     }
 
-    boolean needsNext() {
-        synchronized (files) {
-            return files.next == null && !files.nextFailed;
-        }
+    /** Keeps zeros ahead of use in the current file. */
+    void writeAhead() {
+        LogFile current = file;
+        files.writeAhead(current, appended - fileBase);
+    }
+
+    LogFiles files() {
+        return files;
     }
 
     /** Where the records of each file end that is not known to be in tables; the current file's, which grows, last. */
     public List<End> ends() {
-        List<End> ends = new ArrayList<>();
         appendLock.lock();
         try {
-            synchronized (files) {
-                for (LogFile sealed : files.sealed) {
-                    ends.add(new End(sealed.number, sealed.end()));
-                }
-            }
+            List<End> ends = files.sealedEnds();
             ends.add(new End(file.number, published - fileBase));
+            return ends;
         } finally {
             appendLock.unlock();
         }
-        return ends;
     }
 
     /** Counters since the log was opened. */

@@ -108,7 +108,10 @@ final class LogKeeper implements Runnable {
 
     /** Whether nothing will have to be done however long nobody writes. */
     private boolean isIdle() {
-        return log.appended() == log.handed() && !log.needsAttesting() && !log.needsZeros() && !log.needsNext();
+        return log.appended() == log.handed()
+                && !log.needsAttesting()
+                && !log.needsZeros()
+                && !log.files().needsNext();
     }
 
     /** Does what is due; whether there was something. */
@@ -136,8 +139,8 @@ final class LogKeeper implements Runnable {
             log.writeAhead();
             done = true;
         }
-        if (log.needsNext()) {
-            log.prepareNext();
+        if (log.files().needsNext()) {
+            log.files().prepareNext();
             done = true;
         }
         if (log.needsAttesting() && now - durableSince >= ATTEST_NANOS) {
