@@ -9,6 +9,6 @@ package dev.catena.bench;
  * @param filterBitsPerKey bits a key of the tables' bloom filters
  */
 public record StoreSettings(long memtableBytes, long cacheBytes, int blockBytes, int filterBitsPerKey) {
-    /** 64 MiB memtables, 64 MiB cache, 4 KiB blocks, 10 filter bits a key. Compression is always LZ4. */
-    public static final StoreSettings DEFAULTS = new StoreSettings(64L << 20, 64L << 20, 4096, 10);
+    /** 64 MiB memtables, 128 MiB cache, 4 KiB blocks, 10 filter bits a key. Compression is always LZ4. */
+    public static final StoreSettings DEFAULTS = new StoreSettings(64L << 20, 128L << 20, 4096, 10);
 }

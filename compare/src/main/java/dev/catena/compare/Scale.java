@@ -12,7 +12,7 @@ import dev.catena.bench.Workload;
  */
 record Scale(int rounds, long keys, double seconds, double warmUpSeconds) {
     /** Everything within three minutes. */
-    static final Scale QUICK = new Scale(3, 500_000, 0.7, 0.8);
+    static final Scale QUICK = new Scale(3, 500_000, 0.6, 0.7);
 
     /** For figures to keep: about an hour. */
     static final Scale FULL = new Scale(5, 4_000_000, 15.0, 3.0);
