@@ -458,16 +458,18 @@ public final class Log {
 
     /** Gives the threads that the last flush woke a moment to publish again, so that this flush serves them too. */
     private void linger() {
-        int expected = ownership.served() - 1;
-        if (expected <= 0) {
+        int expected = ownership.expected();
+        if (ownership.waiting() >= expected) {
             return;
         }
-        for (int i = 0; i < LINGER_YIELDS && ownership.waiting() < expected; i++) {
+        long deadline = System.nanoTime() + LINGER_NANOS;
+        while (ownership.waiting() < expected && System.nanoTime() < deadline) {
             Thread.yield();
         }
     }
 
-    private static final int LINGER_YIELDS = Integer.getInteger("catena.log.linger", 8);
+    /** How long a flush waits at most for those that the last one woke: less than a flush takes. */
+    private static final long LINGER_NANOS = 100_000;
 
     /** Writes what is appended and not handed over; makes it durable if wanted, with all that was handed over before. */
     private void flush(boolean toDevice) {
@@ -477,6 +479,7 @@ public final class Log {
         }
         long boundary = published;
         long end = appended;
+        ownership.flushing(boundary);
         boolean anythingNew = end > handed;
         if (!anythingNew && (!toDevice || durable == end)) {
             return;
