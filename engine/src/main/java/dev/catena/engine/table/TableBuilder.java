@@ -85,7 +85,15 @@ public final class TableBuilder implements AutoCloseable {
         filterProbes = filterBitsPerKey == 0 ? 0 : Filter.probes(filterBitsPerKey);
         compress = compression == Compression.LZ4;
         block = new BlockBuilder(blockBytes);
-        writer = new ChunkWriter(runtime, file);
+        boolean good = false;
+        try {
+            writer = new ChunkWriter(runtime, file);
+            good = true;
+        } finally {
+            if (!good) {
+                closeBuffers();
+            }
+        }
     }
 
     /** Adds the next entry in order. Segments must be off-heap. */
@@ -113,6 +121,10 @@ public final class TableBuilder implements AutoCloseable {
     private void add(long key, int keyLength, long trailer, long value, int valueLength) {
         if (entries == 0) {
             smallestKey = Memory.toArray(key, keyLength);
+        }
+        if (valueLength >= blockBytes && !block.isEmpty()) {
+            // A big value has a block to itself, so that it is not read for its neighbours.
+            finishBlock();
         }
         boolean sameKey = entries > 0
                 && keyLength == block.lastKeyLength()
@@ -364,14 +376,18 @@ public final class TableBuilder implements AutoCloseable {
     public void close() {
         if (!closed) {
             closed = true;
+            closeBuffers();
             writer.close();
-            block.close();
-            compressed.close();
-            pendingKey.close();
-            partition.close();
-            filters.close();
-            indexes.close();
-            partitionKeys.close();
         }
+    }
+
+    private void closeBuffers() {
+        block.close();
+        compressed.close();
+        pendingKey.close();
+        partition.close();
+        filters.close();
+        indexes.close();
+        partitionKeys.close();
     }
 }
