@@ -55,9 +55,13 @@ public final class LevelIterator implements InternalIterator {
             }
         }
         InternalIterator table = open(low);
-        if (table != null) {
+        while (table != null) {
             table.seek(key, length, trailer);
-            skipEnded();
+            if (table.isValid()) {
+                return;
+            }
+            // It may end with newer versions of the key; the next one then begins with others.
+            table = open(++low);
         }
     }
 

@@ -31,6 +31,7 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -200,7 +201,7 @@ class TableTest {
         table.release();
     }
 
-    @Test
+    @RepeatedTest(5)
     void aLevelIsOneSortedMap() {
         long seed = System.nanoTime();
         System.out.println("seed " + seed);
