@@ -229,7 +229,11 @@ final class CompareCommand implements Callable<Integer> {
                 rounds == null ? base.rounds() : rounds,
                 keys == null ? base.keys() : keys,
                 seconds == null ? base.seconds() : seconds,
-                warmUpSeconds == null ? base.warmUpSeconds() : warmUpSeconds);
+                warmUpSeconds == null ? base.warmUpSeconds() : warmUpSeconds,
+                // Who says how much does not want less.
+                rounds == null && keys == null && seconds == null && warmUpSeconds == null
+                        ? base.limitSeconds()
+                        : Scale.NO_LIMIT);
         if (scale.rounds() < 1 || scale.keys() < 100 || !(scale.seconds() >= 0.01) || !(scale.warmUpSeconds() >= 0)) {
             throw usage("at least 1 round, 100 keys, 0.01 seconds and a warm-up of 0 are needed");
         }

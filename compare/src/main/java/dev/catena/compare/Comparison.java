@@ -91,6 +91,7 @@ final class Comparison {
         Files.createDirectories(data);
         Files.createDirectories(logs);
         checkSpace();
+        long began = System.nanoTime();
         try (ShutdownHook _ = new ShutdownHook(() -> deleteQuietly(data))) {
             ProgressBar progress = new ProgressBar(out, terminal, plannedSeconds());
             if (needsLoad()) {
@@ -98,12 +99,19 @@ final class Comparison {
                     load(engine, progress);
                 }
             }
+            int rounds = plan.scale.rounds();
             for (Workload workload : plan.workloads) {
-                for (int round = 1; round <= plan.scale.rounds(); round++) {
+                int affordable = affordableRounds(workload, began);
+                if (affordable < rounds) {
+                    progress.line("(this machine is slow today: rounds from here on: " + affordable + ")");
+                }
+                rounds = affordable;
+                for (int round = 1; round <= rounds; round++) {
                     for (Engine engine : Engine.values()) {
                         measure(workload, engine, round, progress);
                     }
                 }
+                progress.skip((plan.scale.rounds() - rounds) * Engine.values().length * plannedSeconds(workload));
             }
         } finally {
             deleteQuietly(data);
@@ -128,11 +136,22 @@ final class Comparison {
 
     /** How long everything takes, about. */
     double plannedSeconds() {
+        return plannedSecondsBefore(plan.workloads.size());
+    }
+
+    /** The plan's seconds for the loads and so many workloads, all rounds. */
+    private double plannedSecondsBefore(int workloads) {
         double seconds = needsLoad() ? Engine.values().length * plannedLoadSeconds() : 0;
-        for (Workload workload : plan.workloads) {
+        for (Workload workload : plan.workloads.subList(0, workloads)) {
             seconds += plan.scale.rounds() * Engine.values().length * plannedSeconds(workload);
         }
         return seconds;
+    }
+
+    private int affordableRounds(Workload next, long began) {
+        double before = plannedSecondsBefore(plan.workloads.indexOf(next));
+        double elapsed = (System.nanoTime() - began) / 1e9;
+        return plan.scale.affordableRounds(elapsed, before, plannedSeconds() - before);
     }
 
     private void checkSpace() throws IOException {

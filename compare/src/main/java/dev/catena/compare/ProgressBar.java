@@ -75,6 +75,11 @@ final class ProgressBar {
         }
     }
 
+    /** Work planned to take so many seconds is not done after all. */
+    void skip(double plannedSeconds) {
+        plannedBefore += plannedSeconds;
+    }
+
     /** Prints a line that stays. */
     void line(String line) {
         clear();
