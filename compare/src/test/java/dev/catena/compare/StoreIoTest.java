@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class StoreIoTest {
     private static final long COMPACTED_BYTES = 256L << 20;
     /** For reading, verifying, writing and syncing; a call for each 64 KiB read or written would make 8,400. */
-    private static final long COMPACTION_CALLS_MAX = 600;
+    private static final long COMPACTION_CALLS_MAX = 250;
 
     private static final int KEY_BYTES = 16;
     private static final int VALUE_BYTES = 1000;

@@ -154,6 +154,15 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, byte[] po
         };
     }
 
+    /** How many tables are read at once: each of level 0, one of each other level. */
+    int openAtOnce() {
+        int count = inputs.isEmpty() ? 0 : inputs.getFirst().size();
+        for (int i = 1; i < inputs.size(); i++) {
+            count += inputs.get(i).isEmpty() ? 0 : 1;
+        }
+        return count;
+    }
+
     /** Opens an iterator for each table of level 0 and one for each other level. */
     List<InternalIterator> open(Opener opener) {
         List<InternalIterator> opened = new ArrayList<>();

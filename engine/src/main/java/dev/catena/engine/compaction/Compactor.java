@@ -98,7 +98,7 @@ public final class Compactor {
 
     private void merge(Compaction compaction, Version version) {
         List<TableFile> written;
-        try (InternalIterator input = MergingIterator.of(compaction.open(new Scans()))) {
+        try (InternalIterator input = MergingIterator.of(compaction.open(new Scans(compaction.openAtOnce())))) {
             written = writer.write(input, compaction.below(version), options.tableBytes());
         }
         try {
@@ -121,9 +121,18 @@ public final class Compactor {
 
     /** Reads inputs sequentially, past the cache. */
     private final class Scans implements Compaction.Opener {
+        /** All inputs share one budget. The further ahead, the fewer system calls: an idle chain is woken for many chunks at once. */
+        private static final int READ_AHEAD_CHUNKS = 512;
+
+        private final int readAheadChunks;
+
+        Scans(int openAtOnce) {
+            readAheadChunks = Math.clamp(READ_AHEAD_CHUNKS / openAtOnce, 8, 128);
+        }
+
         @Override
         public InternalIterator table(TableFile table) {
-            return table.reader().scanner(runtime);
+            return table.reader().scanner(runtime, readAheadChunks);
         }
 
         @Override
@@ -147,7 +156,7 @@ public final class Compactor {
 
             @Override
             public InternalIterator open() {
-                return table.reader().scanner(runtime);
+                return table.reader().scanner(runtime, readAheadChunks);
             }
         }
     }

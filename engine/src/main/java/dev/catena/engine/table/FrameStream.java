@@ -20,9 +20,6 @@ import org.jspecify.annotations.Nullable;
 final class FrameStream implements AutoCloseable {
     private static final String OWNER = "table scanner";
 
-    /** Chunks read ahead, 64 KiB each. */
-    private static final int READ_AHEAD_CHUNKS = 16;
-
     /** A buffer that a big value made larger than this is given back after it. */
     private static final long KEPT_BYTES = 1 << 20;
 
@@ -43,7 +40,7 @@ final class FrameStream implements AutoCloseable {
     private long offset;
     private boolean hasSlack;
 
-    FrameStream(TableReader table, ChainRuntime runtime) {
+    FrameStream(TableReader table, ChainRuntime runtime, int readAheadChunks) {
         path = table.path();
         boolean good = false;
         try (ChunkTail tail = ChunkTail.read(table.file())) {
@@ -52,7 +49,7 @@ final class FrameStream implements AutoCloseable {
                 throw TableLayout.checksumMismatch(
                         path, layout.bodyBytes(), layout.fileChecksum(), tail.fileChecksum());
             }
-            chunks = new ChunkReader(runtime, table.file(), tail.checksums(), layout.bodyBytes(), 0, READ_AHEAD_CHUNKS);
+            chunks = new ChunkReader(runtime, table.file(), tail.checksums(), layout.bodyBytes(), 0, readAheadChunks);
             good = true;
         } catch (ChunkMismatchException e) {
             throw corruption(e);

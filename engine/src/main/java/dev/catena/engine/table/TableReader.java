@@ -207,12 +207,16 @@ public final class TableReader {
         return new TableIterator(this);
     }
 
-    /** A new sequential pass over all entries past the cache, verified by chains; holds a reference until closed. */
-    public TableScanner scanner(ChainRuntime runtime) {
+    /**
+     * A new sequential pass over all entries past the cache, verified by chains; holds a reference until closed.
+     *
+     * @param readAheadChunks how far it reads ahead: buffers of 64 KiB, 2 to 128
+     */
+    public TableScanner scanner(ChainRuntime runtime, int readAheadChunks) {
         retain();
         boolean good = false;
         try {
-            TableScanner scanner = new TableScanner(this, runtime);
+            TableScanner scanner = new TableScanner(this, runtime, readAheadChunks);
             good = true;
             return scanner;
         } finally {

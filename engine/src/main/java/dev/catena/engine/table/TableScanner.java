@@ -24,12 +24,12 @@ public final class TableScanner implements InternalIterator {
     private boolean closed;
 
     /** Takes over one reference to the table. */
-    TableScanner(TableReader table, ChainRuntime runtime) {
+    TableScanner(TableReader table, ChainRuntime runtime, int readAheadChunks) {
         this.table = table;
         dataEnd = table.layout().dataEnd();
         boolean good = false;
         try {
-            frames = new FrameStream(table, runtime);
+            frames = new FrameStream(table, runtime, readAheadChunks);
             good = true;
         } finally {
             if (!good) {

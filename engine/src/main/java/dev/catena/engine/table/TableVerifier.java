@@ -13,6 +13,7 @@ import java.util.function.LongConsumer;
  */
 final class TableVerifier {
     private static final String OWNER = "table verifier";
+    private static final int READ_AHEAD_CHUNKS = 16;
 
     private final TableReader table;
     private final TableLayout layout;
@@ -32,7 +33,7 @@ final class TableVerifier {
         long told = 0;
         long entries = 0;
         int partition = -1;
-        try (FrameStream frames = new FrameStream(table, runtime);
+        try (FrameStream frames = new FrameStream(table, runtime, READ_AHEAD_CHUNKS);
                 BlockCursor cursor = new BlockCursor(table.path());
                 Buffer unpacked = new Buffer(64 << 10, OWNER);
                 Buffer lastKey = new Buffer(256, OWNER);

@@ -120,7 +120,7 @@ class TableTest {
             model.assertSeeks(iterator, random, 500);
             model.assertSame(iterator);
         }
-        try (InternalIterator scanner = table.scanner(runtime)) {
+        try (InternalIterator scanner = table.scanner(runtime, 16)) {
             model.assertSame(scanner);
         }
         model.assertLookups(table::get, random, 5000);
@@ -166,7 +166,7 @@ class TableTest {
         try (InternalIterator iterator = table.iterator()) {
             model.assertSame(iterator);
         }
-        try (InternalIterator scanner = table.scanner(runtime)) {
+        try (InternalIterator scanner = table.scanner(runtime, 16)) {
             model.assertSame(scanner);
         }
         model.assertLookups(table::get, random, 100);
@@ -347,7 +347,7 @@ class TableTest {
     }
 
     private static void assertScanRightOrRefused(TableReader table, Model model, ChainRuntime runtime, String what) {
-        try (InternalIterator scanner = table.scanner(runtime)) {
+        try (InternalIterator scanner = table.scanner(runtime, 16)) {
             assertBeginsRight(scanner, model, what);
         } catch (CorruptionException e) {
             assertTrue(e.offset() >= 0);

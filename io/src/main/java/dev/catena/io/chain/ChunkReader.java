@@ -33,7 +33,7 @@ public final class ChunkReader implements AutoCloseable {
      * @param checksums a u64 for every chunk of the body, from the file's {@link ChunkTail}
      * @param bodyBytes length of the body
      * @param firstChunk to begin with
-     * @param aheadChunks buffers of 64 KiB, a power of two from 2 to 64
+     * @param aheadChunks buffers of 64 KiB, 2 to 128
      */
     public ChunkReader(
             ChainRuntime runtime,
@@ -42,18 +42,18 @@ public final class ChunkReader implements AutoCloseable {
             long bodyBytes,
             long firstChunk,
             int aheadChunks) {
-        if (aheadChunks < 2 || aheadChunks > 64 || Integer.bitCount(aheadChunks) != 1) {
-            throw new IllegalArgumentException("chunks ahead: a power of two from 2 to 64, not " + aheadChunks);
+        if (aheadChunks < 2 || aheadChunks > 128) {
+            throw new IllegalArgumentException("chunks ahead: 2 to 128, not " + aheadChunks);
         }
         this.file = file;
         this.bodyBytes = bodyBytes;
         this.firstChunk = firstChunk;
-        this.ahead = aheadChunks;
         long total = (bodyBytes + ChunkWriter.CHUNK - 1) / ChunkWriter.CHUNK;
         chunks = (int) Math.max(0, total - firstChunk);
+        ahead = Math.clamp(chunks, 2, aheadChunks);
         lane = runtime.lane(Placement.RESIDENT);
-        chain = lane.chain(aheadChunks).window(WINDOW);
-        buffers = runtime.allocate((long) aheadChunks * ChunkWriter.CHUNK, "chunk reader");
+        chain = lane.chain(Integer.highestOneBit(2 * ahead - 1)).window(WINDOW);
+        buffers = runtime.allocate((long) ahead * ChunkWriter.CHUNK, "chunk reader");
         table = runtime.allocate(Math.max(8, chunks * 8L), "checksum table");
         MemorySegment.copy(checksums, firstChunk * 8, table.segment(), 0, chunks * 8L);
         for (int i = 0; i < Math.min(ahead, chunks); i++) {
