@@ -52,6 +52,28 @@ abstract class Operation implements AutoCloseable {
         return new Load(session, keys, seed);
     }
 
+    /** Gets of keys in order, so close together that every block of the tables is read. */
+    static Operation touch(Session session, long keys) {
+        return new Touch(session, keys);
+    }
+
+    private static final class Touch extends Operation {
+        private long next;
+
+        Touch(Session session, long keys) {
+            super(session, keys, 0);
+        }
+
+        @Override
+        void run() {
+            KeyFormat.write(session.key(), next);
+            if (session.get() != ValueSource.VALUE_BYTES) {
+                wrong++;
+            }
+            next = (next + WorkloadRun.TOUCH_STRIDE) % keys;
+        }
+    }
+
     private static final class Load extends Operation {
         private final Permutation order;
         private final ValueSource values;

@@ -25,6 +25,9 @@ public final class WorkloadRun implements AutoCloseable {
     /** Bytes from one thread's progress to the next: a cache line. */
     public static final int PROGRESS_STRIDE = 64;
 
+    /** From one key touched to the next: about half of those that lie in a 4 KiB block. */
+    static final int TOUCH_STRIDE = 16;
+
     private static final int PROGRESS_EVERY = 64;
     private static final VarHandle PROGRESS = ValueLayout.JAVA_LONG.varHandle();
     private static final long LONGEST_NANOS = 120_000_000_000L;
@@ -77,6 +80,12 @@ public final class WorkloadRun implements AutoCloseable {
     public static WorkloadRun load(KeyValueStore store, long keys, long seed, MemorySegment progress) {
         Plan plan = new Plan(keys, keys, Long.MAX_VALUE, seed);
         return new WorkloadRun(1, plan, progress, thread -> Operation.load(store.session(), keys, seed));
+    }
+
+    /** Prepares gets that read every block of a loaded store once, by one thread, so that its cache holds what it can. */
+    public static WorkloadRun touch(KeyValueStore store, long keys, MemorySegment progress) {
+        Plan plan = new Plan(keys, (keys + TOUCH_STRIDE - 1) / TOUCH_STRIDE, Long.MAX_VALUE, 0);
+        return new WorkloadRun(1, plan, progress, thread -> Operation.touch(store.session(), keys));
     }
 
     /** Runs it. Throws what a thread threw, if one did. */

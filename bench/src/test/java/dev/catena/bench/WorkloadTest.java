@@ -55,6 +55,19 @@ final class WorkloadTest {
         assertEquals(KEYS - 1, store.entries.lastKey());
     }
 
+    @Test
+    void touchGetsKeysAllOverTheStore() throws InterruptedException {
+        MapStore store = loaded();
+        try (WorkloadRun run = WorkloadRun.touch(store, KEYS, Arena.ofAuto().allocate(64, 64))) {
+            assertEquals(63, run.run().operations()); // every 16th of 1,000
+        }
+        assertEquals(63, store.gets.get());
+        store.entries.remove(992L);
+        try (WorkloadRun run = WorkloadRun.touch(store, KEYS, Arena.ofAuto().allocate(64, 64))) {
+            assertEquals(1, run.run().wrong(), "the last key touched is lost");
+        }
+    }
+
     @ParameterizedTest
     @EnumSource(Workload.class)
     void runsAllItsOperationsAndFindsAllKeys(Workload workload) throws InterruptedException {

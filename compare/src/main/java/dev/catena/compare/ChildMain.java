@@ -104,8 +104,10 @@ final class ChildMain {
                 }
             }
             if (workload.start() != Workload.Start.EMPTY) {
-                // Through all entries once: the block cache holds what it can, whichever engine is slow to fill it.
-                run(store, Workload.READSEQ, order.keys(), NO_LIMIT, order.seed());
+                // The cache holds what it can, whichever engine is slow to fill it.
+                try (WorkloadRun touch = WorkloadRun.touch(store, order.keys(), progress)) {
+                    touch.run();
+                }
             }
             if (workload != Workload.FILLRANDOM) {
                 warmUp(store, workload);
