@@ -57,11 +57,15 @@ public final class WaitWord {
             futex(WAIT_PRIVATE, seen);
         } else {
             synchronized (this) {
-                try {
-                    if (value() == seen) {
+                boolean interrupted = false;
+                while (value() == seen && !interrupted) {
+                    try {
                         wait();
+                    } catch (InterruptedException e) {
+                        interrupted = true;
                     }
-                } catch (InterruptedException e) {
+                }
+                if (interrupted) {
                     Thread.currentThread().interrupt();
                 }
             }
