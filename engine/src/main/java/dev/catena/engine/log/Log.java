@@ -39,8 +39,8 @@ import org.jspecify.annotations.Nullable;
  * writes everything published, or is woken by the owner that did ({@link FlushOwnership}). Buffered writes are handed to the
  * operating system by the log thread ({@link LogKeeper}) soon after; when the ring is full the appending thread flushes.
  *
- * <p><b>A flush</b> is one chain run by the thread that wants it: a single durable write when it is small, else several writes and a
- * sync. It always writes whole blocks, from the one that holds {@code handed} to the one that holds the end; the rest of the last
+ * <p><b>A flush</b> is one chain run by the thread that wants it: a single write when it is small, durable in itself or followed by a
+ * sync ({@link DurableWay}), else several writes and a sync. It always writes whole blocks, from the one that holds {@code handed} to the one that holds the end; the rest of the last
  * block is zeros. What it writes does not change while it is written: small flushes and last blocks are copied to the stage first, as
  * appending goes on meanwhile.
  *
@@ -72,6 +72,7 @@ public final class Log {
     private final Lane lane;
     private final Chain chain;
     private final FlushOwnership ownership = new FlushOwnership();
+    private final DurableWay durableWay = new DurableWay();
     private final LogKeeper keeper;
 
     /** The file that takes records and where it begins. Changed under the append lock and the flush ownership together. */
@@ -487,7 +488,9 @@ public final class Log {
         LogFile target = file;
         try {
             chain.begin().window(WRITES_IN_FLIGHT);
-            boolean needsSync = toDevice;
+            boolean small = false;
+            boolean syncsItself = false;
+            long began = 0;
             if (anythingNew) {
                 long from = LogFormat.blockFloor(handed);
                 long to = LogFormat.blockCeiling(end);
@@ -496,9 +499,13 @@ public final class Log {
                 if (to - from <= STAGE_BYTES) {
                     stage(from, end, to);
                     Step step = write(target.file, stage, 0, to - from, from - fileBase);
-                    if (toDevice && handed == durable) {
-                        step.durable();
-                        needsSync = false;
+                    small = toDevice && handed == durable;
+                    if (small) {
+                        began = System.nanoTime();
+                        syncsItself = durableWay.syncsItself();
+                        if (!syncsItself) {
+                            step.durable();
+                        }
                     }
                 } else {
                     long tail = LogFormat.blockFloor(end);
@@ -514,10 +521,16 @@ public final class Log {
                     }
                 }
             }
-            if (needsSync) {
+            if (toDevice && !small) {
                 chain.sync(target.file).barrier();
             }
             chain.run().throwIfFailed("flush", target.path, LogFormat.blockFloor(handed) - fileBase);
+            if (syncsItself) {
+                target.file.sync();
+            }
+            if (small) {
+                durableWay.took(syncsItself, System.nanoTime() - began);
+            }
         } catch (RuntimeException | Error e) {
             broken = true;
             throw health.fail(e);
