@@ -51,6 +51,7 @@ public final class WaitWord {
     }
 
     /** Waits while the value is {@code seen}; may return early. */
+    @SuppressWarnings("WaitNotInLoop") // may end early: the caller looks again
     public void await(int seen) {
         waiters.incrementAndGet();
         if (SYSCALL != null) {
