@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
+import dev.catena.io.chain.ChainRuntime;
+import dev.catena.io.memory.NativeMemory;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -20,6 +22,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -35,9 +38,30 @@ class DamageTest {
     private final Random random = new Random(seed);
     private final NavigableMap<byte[], byte[]> model = new TreeMap<>(Arrays::compareUnsigned);
 
+    private long memoryBefore;
+    private ChainRuntime runtime;
+    private Map<String, Long> chainMemoryBefore;
+
     @BeforeEach
     void printSeed() {
         System.out.println("DamageTest seed " + seed);
+        runtime = ChainRuntime.acquire(null); // kept open, so that what stores leave behind shows
+        chainMemoryBefore = inUse();
+        memoryBefore = NativeMemory.allocatedBytes();
+    }
+
+    @AfterEach
+    void nothingIsLeaked() {
+        assertEquals(memoryBefore, NativeMemory.allocatedBytes(), () -> "leaked: " + NativeMemory.allocatedByOwner());
+        assertEquals(chainMemoryBefore, inUse());
+        runtime.close();
+    }
+
+    /** Chain memory in use but for what lanes hold, which are kept for use again. */
+    private Map<String, Long> inUse() {
+        Map<String, Long> inUse = new TreeMap<>(runtime.memoryInUse());
+        inUse.remove("rings");
+        return inUse;
     }
 
     private static Options options() {

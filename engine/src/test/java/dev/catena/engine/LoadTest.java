@@ -14,8 +14,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Some 300 MB of random puts, more than memtables and level 1 hold, then a compaction of everything. */
 class LoadTest {
-    private static final int KEYS = 1_500_000;
-    private static final int PUTS = 2_500_000;
+    private static final int PUTS = Boolean.getBoolean("catena.long") ? 5_000_000 : 2_500_000;
+    private static final int KEYS = PUTS / 5 * 3;
 
     @TempDir
     Path directory;
