@@ -1,5 +1,33 @@
 /**
- * The store: an embedded, ordered key-value map on disk. {@code Db} is where to start reading.
+ * The store: an embedded, ordered key-value map on disk.
+ *
+ * <p>{@link dev.catena.engine.Db} is what a program uses; {@code Store} is the machine behind it:
+ *
+ * <pre>
+ *   put ──▶ log's ring ──▶ memtable ──▶ visible          a synced put then waits for the log
+ *             │               │ full
+ *             ▼               ▼
+ *          log file        flush ──▶ level 0 ──▶ compaction ──▶ level 1 … 6
+ *
+ *   get ──▶ memtable, full memtables, level 0 newest first, one table of each level below
+ * </pre>
+ *
+ * <p><b>One order.</b> Sequence numbers, the log's bytes and the memtable's entries come to be under one short lock, in one order. So
+ * what a crash leaves is always a beginning of what was written, and a snapshot is a number.
+ *
+ * <p><b>Readers take no lock.</b> They pin a {@code ReadState}, the memtables and the version of a moment, which is replaced and never
+ * changed; what nobody pins any more is freed. An iterator so sees the store as it was, and compaction need not keep old versions of
+ * keys for it: the iterator keeps the tables.
+ *
+ * <p><b>Closing</b> is safe under use: a gate lets running operations finish and refuses new ones, iterators are closed under their
+ * users, who get a {@link dev.catena.engine.StoreClosedException}.
+ *
+ * <p><b>Failure.</b> Damage is reported with file and offset and never returned as data. After a failed write nothing is tried again:
+ * the store is read-only until it is opened anew, and then has everything that was acknowledged as durable.
+ *
+ * <p>Reading order: {@code Db}, {@code Store}, {@code ReadState}, {@code DbIterator}; then {@code Recovery}, {@code Verifier}. Below:
+ * {@link dev.catena.engine.entry}, {@link dev.catena.engine.memtable}, {@link dev.catena.engine.log},
+ * {@link dev.catena.engine.table}, {@link dev.catena.engine.version}, {@link dev.catena.engine.compaction}.
  */
 @NullMarked
 package dev.catena.engine;

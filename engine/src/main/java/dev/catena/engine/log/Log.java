@@ -40,9 +40,9 @@ import org.jspecify.annotations.Nullable;
  * operating system by the log thread ({@link LogKeeper}) soon after; when the ring is full the appending thread flushes.
  *
  * <p><b>A flush</b> is one chain run by the thread that wants it: a single write when it is small, durable in itself or followed by a
- * sync ({@link DurableWay}), else several writes and a sync. It always writes whole blocks, from the one that holds {@code handed} to the one that holds the end; the rest of the last
- * block is zeros. What it writes does not change while it is written: small flushes and last blocks are copied to the stage first, as
- * appending goes on meanwhile.
+ * sync ({@link DurableWay}), else several writes and a sync. It always writes whole blocks, from the one that holds {@code handed} to
+ * the one that holds the end; the rest of the last block is zeros. What it writes does not change while it is written: small flushes
+ * and last blocks are copied to the stage first, as appending goes on meanwhile.
  *
  * <p><b>Invariants.</b> A log file is wholly durable before its successor gets a record. A record's attested position is a record
  * boundary before which everything was durable. A failed flush ends writing for good.

@@ -39,19 +39,20 @@ class FlushOwnershipTest {
                 }
             }));
         }
-        all.add(new Thread(() -> { // hands over without making durable, as the log thread does
-            try {
-                for (int i = 0; i < 2000; i++) {
-                    ownership.own();
-                    enter();
-                    ownership.flushing(published.get());
-                    leave();
-                    ownership.release(durable, false);
-                }
-            } catch (Throwable e) {
-                failures.add(e);
-            }
-        }));
+        all.add(new Thread(
+                () -> { // hands over without making durable, as the log thread does
+                    try {
+                        for (int i = 0; i < 2000; i++) {
+                            ownership.own();
+                            enter();
+                            ownership.flushing(published.get());
+                            leave();
+                            ownership.release(durable, false);
+                        }
+                    } catch (Throwable e) {
+                        failures.add(e);
+                    }
+                }));
         assertTimeoutPreemptively(Duration.ofSeconds(60), () -> {
             all.forEach(Thread::start);
             for (Thread thread : all) {

@@ -15,8 +15,8 @@ class HashStreamTest {
     void piecesHashAsTheWhole() {
         Random random = new Random(3);
         try (Arena arena = Arena.ofConfined()) {
-            HashStream stream = new HashStream(
-                    arena.allocate(HashStream.SCRATCH_BYTES).address());
+            HashStream stream =
+                    new HashStream(arena.allocate(HashStream.SCRATCH_BYTES).address());
             for (int round = 0; round < 2000; round++) {
                 int length = random.nextInt(300);
                 byte[] bytes = new byte[length];
