@@ -92,7 +92,7 @@ class FlushOwnershipTest {
         Queue<Boolean> owned = new ConcurrentLinkedQueue<>();
         List<Thread> all = new ArrayList<>();
         for (int t = 0; t < 8; t++) {
-            long position = 100 + t;
+            long position = 100L + t;
             all.add(new Thread(() -> owned.add(ownership.ownOrAwait(position))));
         }
         all.forEach(Thread::start);
