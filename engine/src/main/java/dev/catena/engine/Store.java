@@ -703,6 +703,8 @@ final class Store {
         join(flushThread);
         join(compactionThread);
         closeReaders();
+        active.memtable.release();
+        immutables.forEach(each -> each.memtable.release());
         try (Undo undo = new Undo()) {
             undo.add(directoryLock);
             undo.add(runtime);
@@ -714,8 +716,6 @@ final class Store {
                         .map(end -> new Manifest.LogEntry(end.number(), end.end()))
                         .toList());
             }
-            active.memtable.release();
-            immutables.forEach(each -> each.memtable.release());
         } catch (ChainIoException e) {
             throw new StoreIoException("cannot close store " + path + ": " + e.getMessage(), e);
         }

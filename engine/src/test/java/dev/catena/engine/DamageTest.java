@@ -3,6 +3,7 @@ package dev.catena.engine;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
@@ -204,7 +205,7 @@ class DamageTest {
             copy(whole, copy);
             Path file = copy.resolve(each.getFileName());
             Files.delete(file);
-            CorruptionException e = org.junit.jupiter.api.Assertions.assertThrows(
+            CorruptionException e = assertThrows(
                     CorruptionException.class, () -> Db.open(copy, options()).close());
             assertEquals(file.getFileName(), e.file().getFileName());
         }
@@ -292,6 +293,41 @@ class DamageTest {
             try (Db db = Db.open(copy, Options.defaults())) {
                 assertEquals(kept + 1, db.stats().lastSequence());
             }
+        }
+    }
+
+    @Test
+    void compactionOfADamagedTableKeepsItsInputs() throws IOException {
+        Path store = directory.resolve("store");
+        Options options = options().withLevelZeroTrigger(16);
+        try (Db db = Db.open(store, options)) {
+            for (int table = 0; table < 3; table++) {
+                write(db, 300, Durability.BUFFERED);
+                db.flush();
+            }
+        }
+        List<Path> tables = files(store, ".table");
+        assertEquals(3, tables.size());
+        flip(tables.get(1), 100 + random.nextInt(10_000), random.nextInt(8));
+        try (Db db = Db.open(store, options)) {
+            StoreReadOnlyException e = assertThrows(StoreReadOnlyException.class, db::compact);
+            CorruptionException cause = (CorruptionException) e.getCause();
+            assertEquals(tables.get(1).getFileName(), cause.file().getFileName());
+            assertThrows(StoreReadOnlyException.class, () -> db.put(new byte[1], new byte[1]));
+            assertEquals(tables, files(store, ".table"));
+            int whole = 0;
+            for (Map.Entry<byte[], byte[]> entry : model.entrySet()) {
+                try {
+                    assertArrayEquals(entry.getValue(), db.get(entry.getKey()));
+                    whole++;
+                } catch (CorruptionException damaged) {
+                    assertEquals(tables.get(1).getFileName(), damaged.file().getFileName());
+                }
+            }
+            assertTrue(whole > 500, "only " + whole + " keys of " + model.size() + " can be read");
+        }
+        try (Db db = Db.open(store, options)) {
+            assertEquals(1, db.verify(VerifyListener.NONE).damages().size());
         }
     }
 }
