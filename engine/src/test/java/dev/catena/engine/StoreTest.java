@@ -414,6 +414,43 @@ class StoreTest {
     }
 
     @Test
+    void storesOfOneProcessDoNotDisturbEachOther() throws Exception {
+        List<Thread> threads = new ArrayList<>();
+        Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
+        for (int s = 0; s < 3; s++) {
+            Path path = directory.resolve("store" + s);
+            byte mark = (byte) s;
+            threads.add(new Thread(() -> {
+                try {
+                    for (int opening = 0; opening < 3; opening++) {
+                        try (Db db = Db.open(path, small())) {
+                            for (long i = 0; i < 4000; i++) {
+                                db.put(
+                                        number(i),
+                                        new byte[] {mark},
+                                        i % 50 == 0 ? Durability.SYNCED : Durability.BUFFERED);
+                            }
+                            db.compact();
+                            for (long i = 0; i < 4000; i++) {
+                                assertArrayEquals(new byte[] {mark}, db.get(number(i)));
+                            }
+                            assertEquals(
+                                    List.of(), db.verify(VerifyListener.NONE).damages());
+                        }
+                    }
+                } catch (Throwable e) {
+                    failures.add(e);
+                }
+            }));
+        }
+        threads.forEach(Thread::start);
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertEquals(List.of(), List.copyOf(failures));
+    }
+
+    @Test
     void userMemoryThatIsClosedLeavesTheStoreAsItWas() {
         try (Db db = Db.open(directory, Options.defaults())) {
             db.put(bytes("a"), bytes("1"));
