@@ -1,5 +1,6 @@
 package dev.catena.engine.memtable;
 
+import dev.catena.engine.entry.Filter;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Lookup;
@@ -36,6 +37,9 @@ import java.util.List;
  * read after it, so the prefix that a reader sees is that of the node it sees, or of one put in front of that node since, which is
  * no larger. Hence a larger prefix ends a level rightly, for readers too; that a node is before the key they read from the node.
  *
+ * <p>A filter over the keys spares most lookups of what is not here the search. It is added to before the node is linked; a reader
+ * finds what was put before it last synchronized with the writer, as it does by the version number that it reads up to.
+ *
  * <p>Threads: one writer at a time (the caller sees to it, with a happens-before edge from one to the next), any number of readers,
  * none of which ever waits. Memory is freed when the last reference is released.
  */
@@ -50,6 +54,13 @@ public final class Memtable {
 
     private static final String OWNER = "memtable";
     private static final long CHUNK_MIN = 64L << 10;
+
+    /** The filter takes this part of the limit: some 10 bits a key where entries take 80 bytes. */
+    private static final int FILTER_SHARE = 64;
+
+    private static final long FILTER_MIN = 4L << 10;
+    private static final long FILTER_MAX = 64L << 20;
+    private static final int FILTER_PROBES = 5;
     private static final long CHUNK_MAX = 4L << 20;
 
     private static final VarHandle MEMORY_BYTES;
@@ -70,6 +81,8 @@ public final class Memtable {
     }
 
     private final long chunkBytes;
+    private final MemorySegment filter;
+    private final int filterBytes;
     private final List<MemorySegment> chunks = new ArrayList<>();
     private final long head;
 
@@ -96,6 +109,8 @@ public final class Memtable {
      */
     public Memtable(long limitBytes) {
         chunkBytes = Math.clamp(limitBytes / 16, CHUNK_MIN, CHUNK_MAX);
+        filterBytes = (int) Math.clamp(limitBytes / FILTER_SHARE, FILTER_MIN, FILTER_MAX) & -Filter.LINE;
+        filter = NativeMemory.allocateZeroed(filterBytes, OWNER);
         head = allocate(LINK * MAX_HEIGHT + KEY) + LINK * MAX_HEIGHT;
         for (int level = 0; level < MAX_HEIGHT; level++) {
             Memory.putLong(link(head, level), 0);
@@ -136,6 +151,7 @@ public final class Memtable {
         }
         long prefix = Keys.prefix(keyAddress, keyLength);
         long trailer = Keys.trailer(sequence, kind);
+        Filter.add(filter.address(), filterBytes, FILTER_PROBES, Filter.hash(keyAddress, keyLength));
         Memory.putLong(node, prefix);
         Memory.putLong(node + TRAILER, trailer);
         Memory.putInt(node + KEY_LENGTH, keyLength);
@@ -174,6 +190,10 @@ public final class Memtable {
      */
     public Lookup find(MemorySegment key, long keyOffset, int keyLength, long snapshotSequence, ValueSink sink) {
         long keyAddress = Memory.address(key, keyOffset, keyLength);
+        if (!Filter.mayContain(filter.address(), filterBytes, FILTER_PROBES, Filter.hash(keyAddress, keyLength))) {
+            Reference.reachabilityFence(key);
+            return Lookup.ABSENT;
+        }
         long node = findAtOrAfter(
                 Keys.prefix(keyAddress, keyLength), keyAddress, keyLength, Keys.seekTrailer(snapshotSequence));
         Lookup result = Lookup.ABSENT;
@@ -223,6 +243,7 @@ public final class Memtable {
                 NativeMemory.free(chunk);
             }
             chunks.clear();
+            NativeMemory.free(filter);
         } else if (before <= 0) {
             throw new AssertionError("a memtable was released more often than retained");
         }

@@ -18,7 +18,7 @@
  * allocates nothing.
  *
  * <p>Reading order: {@code TableFormat}, {@link dev.catena.engine.table.Block}, {@link dev.catena.engine.table.IndexBlock},
- * {@link dev.catena.engine.table.Filter}; {@link dev.catena.engine.table.TableBuilder} writes them; {@code TableReader},
+ * {@link dev.catena.engine.entry.Filter}; {@link dev.catena.engine.table.TableBuilder} writes them; {@code TableReader},
  * {@code BlockCache}, {@link dev.catena.engine.table.TableIterator}; {@code TableScanner} over
  * {@link dev.catena.engine.table.FrameStream}; {@link dev.catena.engine.table.TableVerifier} checks everything.
  */

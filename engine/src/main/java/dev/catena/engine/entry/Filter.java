@@ -1,6 +1,5 @@
-package dev.catena.engine.table;
+package dev.catena.engine.entry;
 
-import dev.catena.engine.entry.Memory;
 import dev.catena.io.memory.Xxh64;
 
 /**
@@ -9,31 +8,35 @@ import dev.catena.io.memory.Xxh64;
  * <p>The key's XXH64 (seed 0) chooses: its high half the line, its low half, multiplied by the golden ratio again and again, the
  * bits: the top 9 bits of each product. A filter of 10 bits a key with 6 probes errs for about one absent key in 90.
  *
- * <p>Stateless; thread safe as far as nobody adds to the filter.
+ * <p>Tables store one for each partition, a memtable keeps one for itself. Stateless; one thread may add while others test: they miss at
+ * most what was added since they last synchronized with it.
  */
-final class Filter {
-    static final int LINE = 64;
+public final class Filter {
+    /** Bytes of a line. */
+    public static final int LINE = 64;
 
     private static final int GOLDEN = 0x9e3779b9;
 
     private Filter() {}
 
-    static long hash(long key, int keyLength) {
+    /** The hash that the other methods take. */
+    public static long hash(long key, int keyLength) {
         return Xxh64.hash(Memory.ALL, key, keyLength, 0);
     }
 
     /** Probes a key that cost least for so many bits a key: ln 2 of them, fewer because lines fill unevenly. */
-    static int probes(int bitsPerKey) {
+    public static int probes(int bitsPerKey) {
         return Math.clamp((bitsPerKey * 6L + 5) / 10, 1, 12);
     }
 
     /** Bytes of a filter, a multiple of {@link #LINE}. */
-    static int bytes(int keys, int bitsPerKey) {
+    public static int bytes(int keys, int bitsPerKey) {
         long lines = Math.max(1, ((long) keys * bitsPerKey + 8 * LINE - 1) / (8 * LINE));
         return Math.toIntExact(lines * LINE);
     }
 
-    static void add(long filter, int bytes, int probes, long hash) {
+    /** Adds a key by its hash. */
+    public static void add(long filter, int bytes, int probes, long hash) {
         long line = line(filter, bytes, hash);
         int h = (int) hash;
         for (int i = 0; i < probes; i++) {
@@ -44,7 +47,8 @@ final class Filter {
         }
     }
 
-    static boolean mayContain(long filter, int bytes, int probes, long hash) {
+    /** Whether a key may have been added; false is certain. */
+    public static boolean mayContain(long filter, int bytes, int probes, long hash) {
         long line = line(filter, bytes, hash);
         int h = (int) hash;
         for (int i = 0; i < probes; i++) {
