@@ -2,108 +2,111 @@ package dev.catena.engine.log;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.SplittableRandom;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
-/** Many threads commit to a pretended log: one flushes at a time, nobody is forgotten, nobody goes on before it is durable. */
+/** Ownership of flushes under many threads: one owner at a time, nobody returns too early, nobody is forgotten. */
 class FlushOwnershipTest {
+    private static final int THREADS = 12;
+    private static final int COMMITS = 15_000;
+    /** Commits between two moments at which all threads wait for each other. */
+    private static final int TOGETHER = 3;
+
     private final FlushOwnership ownership = new FlushOwnership();
     private final AtomicLong published = new AtomicLong();
     private final AtomicInteger owners = new AtomicInteger();
-    private final AtomicLong flushes = new AtomicLong();
+    private final AtomicReference<Throwable> failure = new AtomicReference<>();
+    private final CyclicBarrier meeting = new CyclicBarrier(THREADS);
     private volatile long durable;
 
     @Test
-    void everyoneBecomesDurableAndOneFlushesAtATime() {
-        int threads = 12;
-        int each = 3000;
-        Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
-        List<Thread> all = new ArrayList<>();
-        for (int t = 0; t < threads; t++) {
-            all.add(new Thread(() -> {
-                try {
-                    for (int i = 0; i < each; i++) {
-                        commit(published.incrementAndGet());
-                    }
-                } catch (Throwable e) {
-                    failures.add(e);
-                }
-            }));
-        }
-        all.add(new Thread(
-                () -> { // hands over without making durable, as the log thread does
-                    try {
-                        for (int i = 0; i < 2000; i++) {
-                            ownership.own();
-                            enter();
-                            ownership.flushing(published.get());
-                            leave();
-                            ownership.release(durable, false);
-                        }
-                    } catch (Throwable e) {
-                        failures.add(e);
-                    }
-                }));
-        assertTimeoutPreemptively(Duration.ofSeconds(60), () -> {
-            all.forEach(Thread::start);
-            for (Thread thread : all) {
-                thread.join();
+    void everyCommitEndsDurableAndOneFlushesAtATime() throws InterruptedException {
+        run((thread, random) -> {
+            if (random.nextInt(50) == 0) {
+                ownership.own(); // as a switch of files does
+                flush(random, false);
+            } else {
+                commit(random);
             }
         });
-        assertEquals(List.of(), List.copyOf(failures));
-        assertEquals((long) threads * each, published.get());
-        assertTrue(flushes.get() < published.get(), "flushes were shared");
-    }
-
-    private void commit(long position) {
-        if (ownership.ownOrAwait(position)) {
-            enter();
-            long end = published.get();
-            ownership.flushing(end);
-            Thread.yield();
-            durable = end;
-            flushes.incrementAndGet();
-            leave();
-            ownership.release(durable, false);
-        }
-        assertTrue(durable >= position, "went on before it was durable");
-    }
-
-    private void enter() {
-        assertEquals(1, owners.incrementAndGet(), "owners");
-    }
-
-    private void leave() {
-        owners.decrementAndGet();
+        assertEquals(0, owners.get());
+        assertTrue(ownership.tryOwn(), "somebody still owns");
     }
 
     @Test
-    void failureReleasesEveryone() {
-        assertTrue(ownership.tryOwn());
-        Queue<Boolean> owned = new ConcurrentLinkedQueue<>();
-        List<Thread> all = new ArrayList<>();
-        for (int t = 0; t < 8; t++) {
-            long position = 100L + t;
-            all.add(new Thread(() -> owned.add(ownership.ownOrAwait(position))));
-        }
-        all.forEach(Thread::start);
-        assertTimeoutPreemptively(Duration.ofSeconds(30), () -> {
-            Thread.sleep(50);
-            ownership.release(0, true);
-            for (Thread thread : all) {
-                thread.join();
+    void aFailureEndsAllWaits() throws InterruptedException {
+        AtomicInteger commits = new AtomicInteger();
+        run((thread, random) -> {
+            boolean fails = commits.incrementAndGet() > THREADS * COMMITS / 2;
+            long position = published.incrementAndGet();
+            if (ownership.ownOrAwait(position)) {
+                flush(random, fails);
+            } else {
+                assertTrue(durable >= position || commits.get() > THREADS * COMMITS / 2);
             }
         });
-        assertEquals(8, owned.size());
-        assertFalse(owned.contains(true), "nobody flushes after a failure");
+    }
+
+    private void commit(SplittableRandom random) {
+        long position = published.incrementAndGet();
+        if (durable < position && ownership.ownOrAwait(position)) {
+            flush(random, false);
+        }
+        assertTrue(durable >= position, "returned before it was durable");
+    }
+
+    /** What an owner does: says how far, takes its time, releases. */
+    private void flush(SplittableRandom random, boolean fails) {
+        assertEquals(1, owners.incrementAndGet());
+        long end = published.get();
+        ownership.flushing(end);
+        for (int i = random.nextInt(200); i > 0; i--) {
+            Thread.onSpinWait();
+        }
+        if (random.nextInt(16) == 0) {
+            Thread.yield();
+        }
+        if (!fails) {
+            durable = end;
+        }
+        owners.decrementAndGet();
+        ownership.release(durable, fails);
+    }
+
+    private interface Body {
+        void run(int thread, SplittableRandom random);
+    }
+
+    private void run(Body body) throws InterruptedException {
+        Thread[] threads = new Thread[THREADS];
+        for (int t = 0; t < THREADS; t++) {
+            int number = t;
+            SplittableRandom random = new SplittableRandom(t);
+            threads[t] = Thread.ofPlatform().daemon().start(() -> {
+                try {
+                    for (int i = 0; i < COMMITS && failure.get() == null; i++) {
+                        body.run(number, random);
+                        if (i % TOGETHER == 0) {
+                            meeting.await(20, TimeUnit.SECONDS); // nobody left to wake who was forgotten before
+                        }
+                    }
+                } catch (Throwable e) {
+                    failure.compareAndSet(null, e);
+                }
+            });
+        }
+        for (Thread thread : threads) {
+            thread.join(60_000);
+            assertFalse(thread.isAlive(), "a thread was forgotten");
+        }
+        assertNull(failure.get());
     }
 }
