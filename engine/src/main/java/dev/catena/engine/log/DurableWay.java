@@ -15,43 +15,54 @@ package dev.catena.engine.log;
  * the slower one. Used by the flush owner.
  */
 final class DurableWay {
-    private static final int TRIAL_FLUSHES = 4;
+    private static final int TRIAL_FLUSHES = 5;
     private static final int INTERVAL_MIN = 64;
     private static final int INTERVAL_MAX = 4096;
 
     /** How much of the average each new time makes up. */
-    private static final double WEIGHT = 0.25;
+    private static final double WEIGHT = 0.125;
 
-    private double durableWriteNanos;
-    private double ownSyncNanos;
     private boolean syncsItself;
 
-    /** Flushes until the next trial of the other way, and how many there were before this one. */
-    private int untilTrial;
+    /** Time of a flush that goes the way taken. */
+    private double averageNanos;
+
+    /** Flushes until the next trial; during one, minus the flushes tried. */
+    private int untilTrial = INTERVAL_MIN;
 
     private int interval = INTERVAL_MIN;
+    private long trialNanos;
+    private long trialNanosMax;
 
     /** Whether this flush should sync itself rather than write durably. */
     boolean syncsItself() {
-        return untilTrial-- > 0 ? syncsItself : !syncsItself;
+        return syncsItself != (untilTrial <= 0);
     }
 
-    /** Notes how long a flush took that went the way {@link #syncsItself} said. */
-    void took(boolean syncedItself, long nanos) {
-        if (syncedItself) {
-            ownSyncNanos = average(ownSyncNanos, nanos);
+    /** Notes how long the flush took. */
+    void took(long nanos) {
+        if (untilTrial > 0) {
+            averageNanos += (nanos - averageNanos) * (averageNanos == 0 ? 1 : WEIGHT);
+            trialNanos = 0;
+            trialNanosMax = 0;
         } else {
-            durableWriteNanos = average(durableWriteNanos, nanos);
+            trialNanos += nanos;
+            trialNanosMax = Math.max(trialNanosMax, nanos);
         }
-        if (untilTrial <= -TRIAL_FLUSHES) {
-            boolean better = durableWriteNanos > 0 && ownSyncNanos < durableWriteNanos;
-            interval = better == syncsItself ? Math.min(INTERVAL_MAX, 2 * interval) : INTERVAL_MIN;
-            syncsItself = better;
-            untilTrial = interval;
+        untilTrial--;
+        if (untilTrial == -TRIAL_FLUSHES) {
+            decide((double) (trialNanos - trialNanosMax) / (TRIAL_FLUSHES - 1)); // one may have been held up
         }
     }
 
-    private static double average(double before, long nanos) {
-        return before == 0 ? nanos : before + (nanos - before) * WEIGHT;
+    private void decide(double trialAverage) {
+        if (trialAverage < averageNanos) {
+            syncsItself = !syncsItself;
+            averageNanos = trialAverage;
+            interval = INTERVAL_MIN;
+        } else {
+            interval = Math.min(INTERVAL_MAX, 2 * interval);
+        }
+        untilTrial = interval;
     }
 }

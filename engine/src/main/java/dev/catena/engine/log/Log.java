@@ -57,6 +57,9 @@ public final class Log {
     /** The longest write of a larger flush. */
     static final int STEP_BYTES = 512 << 10;
 
+    /** A file with so many bytes gets its successor made. */
+    private static final int NEXT_AFTER_BYTES = 256 << 10;
+
     private static final int STEPS_MAX = 32;
     private static final int WRITES_IN_FLIGHT = 4;
     private static final int RECORD_IN_PLACE_BYTES_MAX = RING_BYTES / 4;
@@ -529,7 +532,7 @@ public final class Log {
                 target.file.sync();
             }
             if (small) {
-                durableWay.took(syncsItself, System.nanoTime() - began);
+                durableWay.took(System.nanoTime() - began);
             }
         } catch (RuntimeException | Error e) {
             broken = true;
@@ -621,8 +624,14 @@ public final class Log {
         return attested < Math.min(dataEnd, attestable) && attestable > fileBase;
     }
 
+    /** Whether zeros should be written ahead: not before there are operations, so that only looking into a store writes little. */
     boolean needsZeros() {
-        return file.needsAhead(appended - fileBase + LogFiles.AHEAD_BYTES);
+        return dataEnd > fileBase && file.needsAhead(appended - fileBase + LogFiles.AHEAD_BYTES);
+    }
+
+    /** Whether the next file should be made ahead of use. */
+    boolean needsNext() {
+        return appended - fileBase >= NEXT_AFTER_BYTES && files.needsNext();
     }
 
     /** Keeps zeros ahead of use in the current file. */

@@ -108,10 +108,7 @@ final class LogKeeper implements Runnable {
 
     /** Whether nothing will have to be done however long nobody writes. */
     private boolean isIdle() {
-        return log.appended() == log.handed()
-                && !log.needsAttesting()
-                && !log.needsZeros()
-                && !log.files().needsNext();
+        return log.appended() == log.handed() && !log.needsAttesting() && !log.needsZeros() && !log.needsNext();
     }
 
     /** Does what is due; whether there was something. */
@@ -139,7 +136,7 @@ final class LogKeeper implements Runnable {
             log.writeAhead();
             done = true;
         }
-        if (log.files().needsNext()) {
+        if (log.needsNext()) {
             log.files().prepareNext();
             done = true;
         }
