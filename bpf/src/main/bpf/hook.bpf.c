@@ -10,7 +10,7 @@
  * by the address of the kernel's ring, which a ring's first completion (CATENA_KIND_REGISTER) bound to
  * its number, in a map that user space does not write. All else leaves after one comparison.
  *
- * Two programs, one of which is loaded: the tracepoint's arguments changed in Linux 6.15 or so.
+ * Two programs, one of which is loaded: the tracepoint's arguments changed between Linux 6.12 and 6.18.
  */
 #include "chain.bpf.h"
 
@@ -96,7 +96,7 @@ static __always_inline int completion(struct io_ring_ctx *context, u64 data, s32
 	return 0;
 }
 
-/* since the completion itself is passed (Linux 6.18) */
+/* where the completion itself is passed (seen on Linux 6.18) */
 SEC("tp_btf/io_uring_complete")
 int hook_cqe(u64 *arguments)
 {

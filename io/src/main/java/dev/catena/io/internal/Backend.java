@@ -6,6 +6,7 @@ import java.nio.channels.FileChannel;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +32,7 @@ public final class Backend implements AutoCloseable {
     private final SharedMemory memory;
     private final @Nullable Steering steering;
     private final @Nullable PortableFiles portableFiles;
+    private final AtomicLong handOvers = new AtomicLong();
     private @Nullable ResidentRing residentRing;
 
     private Backend(
@@ -129,12 +131,12 @@ public final class Backend implements AutoCloseable {
         if (resident && steering != null) {
             return new ResidentDriver(memory, residentRing(steering));
         }
-        return new RingDriver(memory, steering);
+        return new RingDriver(memory, steering, handOvers);
     }
 
     private synchronized ResidentRing residentRing(Steering steering) {
         if (residentRing == null) {
-            residentRing = new ResidentRing(steering);
+            residentRing = new ResidentRing(steering, handOvers);
         }
         return residentRing;
     }
@@ -151,7 +153,7 @@ public final class Backend implements AutoCloseable {
         }
     }
 
-    /** Totals over the rings now open, read from the shared memory. */
+    /** Totals over the rings now open, read from the shared memory; and how many rings Java has taken over from the program. */
     public Map<String, Long> counters() {
         String[] names = {
             "program.completions", "program.issued", "program.nanos", "program.doorbells", "program.messages"
@@ -164,6 +166,7 @@ public final class Backend implements AutoCloseable {
             }
             counters.put(names[i], sum);
         }
+        counters.put("hand-overs", handOvers.get());
         return counters;
     }
 

@@ -23,7 +23,6 @@ final class ResidentDriver implements Driver {
     private final ResidentRing resident;
     private final Ring mailbox;
     private int finishMessages;
-    private long handOvers;
 
     ResidentDriver(SharedMemory memory, ResidentRing resident) {
         this.memory = memory;
@@ -39,10 +38,6 @@ final class ResidentDriver implements Driver {
     @Override
     public int mailbox() {
         return mailbox.descriptor();
-    }
-
-    long handOvers() {
-        return handOvers;
     }
 
     @Override
@@ -117,7 +112,6 @@ final class ResidentDriver implements Driver {
         if (late && resident.hasUnhandled()) {
             LockSupport.parkNanos(10 * POLL_NANOS); // not just about to be handled?
             if (resident.hasUnhandled()) {
-                handOvers++;
                 resident.takeOver(mailbox);
             }
         }

@@ -3,6 +3,7 @@ package dev.catena.io.internal;
 import static dev.catena.io.internal.ChainLayout.*;
 
 import dev.catena.io.internal.ChainLayout.Chain;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The ring of the resident placement: one for all resident lanes of a process. The kernel's submission thread polls its
@@ -25,9 +26,11 @@ final class ResidentRing implements AutoCloseable, Interpreter.Requests {
     private final int number;
     private final long entry;
     private final Interpreter interpreter;
+    private final AtomicLong handOvers;
     private volatile boolean takenOver;
 
-    ResidentRing(Steering steering) {
+    ResidentRing(Steering steering, AtomicLong handOvers) {
+        this.handOvers = handOvers;
         this.memory = steering.memory();
         this.steering = steering;
         ring = new Ring(memory, ENTRIES, COMPLETIONS, Ring.SETUP_SQPOLL, IDLE_MILLIS, "rings");
@@ -69,6 +72,7 @@ final class ResidentRing implements AutoCloseable, Interpreter.Requests {
         mailbox.enter(1, 0);
         memory.setIntVolatile(entry + ChainLayout.Ring.STEERING, 0); // already so, unless the program is gone
         takenOver = true;
+        handOvers.incrementAndGet();
         reap();
     }
 

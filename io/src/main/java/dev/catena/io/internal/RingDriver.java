@@ -4,6 +4,7 @@ import static dev.catena.io.internal.ChainLayout.*;
 
 import dev.catena.io.internal.ChainLayout.Chain;
 import dev.catena.io.internal.ChainLayout.Step;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,11 +28,12 @@ final class RingDriver implements Driver, Interpreter.Requests {
     private final int number;
     private final long entry;
     private final Interpreter interpreter;
-    private long handOvers;
+    private final AtomicLong handOvers;
 
-    RingDriver(SharedMemory memory, @Nullable Steering steering) {
+    RingDriver(SharedMemory memory, @Nullable Steering steering, AtomicLong handOvers) {
         this.memory = memory;
         this.steering = steering;
+        this.handOvers = handOvers;
         ring = new Ring(memory, ENTRIES, 2 * ENTRIES, Ring.SETUP_COOP_TASKRUN, 0, "rings");
         number = memory.allocateRing();
         entry = memory.ring(number);
@@ -50,10 +52,6 @@ final class RingDriver implements Driver, Interpreter.Requests {
     @Override
     public int mailbox() {
         return -1;
-    }
-
-    long handOvers() {
-        return handOvers;
     }
 
     @Override
@@ -129,7 +127,7 @@ final class RingDriver implements Driver, Interpreter.Requests {
                     continue;
                 }
                 memory.setIntVolatile(entry + ChainLayout.Ring.STEERING, 0);
-                handOvers++;
+                handOvers.incrementAndGet();
             }
             interpreter.completed(data, result);
         }

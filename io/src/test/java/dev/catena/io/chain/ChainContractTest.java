@@ -584,6 +584,9 @@ class ChainContractTest {
                 assertEquals(2L * content.length, result.bytes());
                 assertEquals(sum, result.sum());
                 assertEquals(2_048, result.issuedByProgram() + result.issuedByUser());
+                if (backend.equals("kernel-hook")) {
+                    assertEquals(1, runtime.counters().get("hand-overs"), "the program was there to the end");
+                }
                 // and the ring still serves
                 chain.begin();
                 chain.read(source, region, 0, 4096, 0).accumulate();
