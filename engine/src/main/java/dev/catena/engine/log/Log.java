@@ -161,7 +161,15 @@ public final class Log {
         lane = runtime.lane(Placement.IN_CONTEXT);
         chain = lane.chain(STEPS_MAX);
         this.nextSequence = nextSequence;
-        files = new LogFiles(runtime, directory, numbers, recycleBytesMax);
+        boolean complete = false;
+        try {
+            files = new LogFiles(runtime, directory, numbers, recycleBytesMax);
+            complete = true;
+        } finally {
+            if (!complete) {
+                closeMemory();
+            }
+        }
         file = files.current();
         begin();
         keeper = new LogKeeper(this, appendLock);
@@ -590,11 +598,15 @@ public final class Log {
             throw health.fail(e);
         } finally {
             files.close();
-            chain.close();
-            lane.close();
-            stage.close();
-            ring.close();
+            closeMemory();
         }
+    }
+
+    private void closeMemory() {
+        chain.close();
+        lane.close();
+        stage.close();
+        ring.close();
     }
 
     // ---- For the log thread and for figures.
