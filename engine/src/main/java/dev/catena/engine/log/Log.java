@@ -277,10 +277,11 @@ public final class Log {
     /** Appends a record without operations that says what is durable, and makes it durable too. */
     void attest() {
         long bytes = LogFormat.HEADER_BYTES;
-        if (!fitsInPlace(bytes)) {
-            return; // The next record attests.
+        if (fitsInPlace(bytes)) {
+            seal(ringAddress + (appended & RING_MASK), nextSequence, 0, 0, bytes);
+        } else {
+            appendPieces(nextSequence, 0, 0);
         }
-        seal(ringAddress + (appended & RING_MASK), nextSequence, 0, 0, bytes);
         records++;
         recordBytes += bytes;
         makePublic(encodedEnd);
