@@ -316,16 +316,14 @@ __noinline int catena_advance(u32 chain_number)
 			u32 index = chain->scanned;
 			struct catena_step __arena *step = step_at(chain, index);
 
-			if (step->join == 0) {
-				if (chain->in_flight >= chain->window || ((step->data & CATENA_BARRIER) && chain->in_flight))
-					return 0;
-				chain->scanned = index + 1;
-				catena_begin(chain_number, index);
-			} else {
-				chain->scanned = index + 1;
-				if (step->arrived >= step->join)
-					catena_begin(chain_number, index);
+			if (step->arrived < step->join) {
+				chain->scanned = index + 1; /* the arrival that is still missing will issue it */
+				continue;
 			}
+			if (chain->in_flight >= chain->window || ((step->data & CATENA_BARRIER) && chain->in_flight))
+				return 0;
+			chain->scanned = index + 1;
+			catena_begin(chain_number, index);
 		}
 		if (chain->in_flight)
 			return 0;

@@ -57,17 +57,17 @@ final class Interpreter {
                     && memory.getInt(chain + Chain.SCANNED) != memory.getIntAcquire(chain + Chain.PUBLISHED)) {
                 int index = memory.getInt(chain + Chain.SCANNED);
                 long step = memory.step(chain, index);
-                int join = memory.getShort(step + Step.JOIN);
+                if (memory.getInt(step + Step.ARRIVED) < memory.getShort(step + Step.JOIN)) {
+                    memory.setInt(chain + Chain.SCANNED, index + 1); // the arrival that is still missing will issue it
+                    continue;
+                }
                 int inFlight = memory.getInt(chain + Chain.IN_FLIGHT);
-                if (join == 0
-                        && (Integer.compareUnsigned(inFlight, memory.getInt(chain + Chain.WINDOW)) >= 0
-                                || ((memory.getShort(step + Step.DATA) & BARRIER) != 0 && inFlight != 0))) {
+                if (Integer.compareUnsigned(inFlight, memory.getInt(chain + Chain.WINDOW)) >= 0
+                        || ((memory.getShort(step + Step.DATA) & BARRIER) != 0 && inFlight != 0)) {
                     return;
                 }
                 memory.setInt(chain + Chain.SCANNED, index + 1);
-                if (join == 0 || memory.getInt(step + Step.ARRIVED) >= join) {
-                    begin(chain, number, index);
-                }
+                begin(chain, number, index);
             }
             if (memory.getInt(chain + Chain.IN_FLIGHT) != 0) {
                 return;
