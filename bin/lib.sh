@@ -16,6 +16,9 @@ JAVA_MIN=25
 export HOME
 LIBBPF_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/catena/libbpf
 
+# File names and arguments are UTF-8, whatever the locale: in the C locale a JVM would read other bytes as question marks.
+export LC_ALL=C.UTF-8
+
 say() { printf 'catena: %s\n' "$*" >&2; }
 fail() {
   say "$*"
