@@ -86,9 +86,9 @@ public final class Backend implements AutoCloseable {
             return new Backend(KERNEL_HOOK, steering.memory(), steering, null);
         } catch (BpfException e) {
             String help = e.errno() == 1 || e.errno() == 13
-                    ? " (needs root, or CAP_BPF and CAP_PERFMON)"
-                    : " (needs Linux 6.9 or newer with BTF)";
-            throw new UnsupportedOperationException(e.getMessage() + help, e);
+                    ? "needs root, or CAP_BPF and CAP_PERFMON: "
+                    : "needs Linux 6.9 or newer with BTF: ";
+            throw new UnsupportedOperationException(help + e.getMessage(), e);
         }
     }
 
