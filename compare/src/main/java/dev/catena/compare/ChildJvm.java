@@ -54,7 +54,41 @@ final class ChildJvm {
         }
     }
 
+    /** Held while a child is started: once the JVM is about to end, none is. */
+    private static final Object STARTING = new Object();
+
+    private static @Nullable Process latest;
+    private static boolean ending;
+
     private ChildJvm() {}
+
+    /** Kills the child, waits until it is gone, and lets no other start: for when this JVM is told to end. */
+    static void endAll() {
+        synchronized (STARTING) {
+            ending = true;
+            if (latest != null) {
+                latest.destroyForcibly().onExit().join();
+            }
+        }
+    }
+
+    /** Nothing goes on once this JVM is about to end: not the next run, nor a report of a child that was killed. */
+    private static void goOn() throws InterruptedException {
+        synchronized (STARTING) {
+            if (ending) {
+                throw new InterruptedException("interrupted");
+            }
+        }
+    }
+
+    private static Process start(ProcessBuilder builder) throws IOException, InterruptedException {
+        synchronized (STARTING) {
+            goOn();
+            Process process = builder.start();
+            latest = process;
+            return process;
+        }
+    }
 
     /** Runs an order to its end. The child's stderr goes to a file; operations done so far go to {@code progress}. */
     static Outcome run(RunOrder order, SyscallCounter counter, Path errors, LongConsumer progress)
@@ -81,8 +115,8 @@ final class ChildJvm {
         Path unpacked = order.progressFile().resolveSibling("native");
         Files.createDirectories(unpacked);
         builder.environment().put("ROCKSDB_SHAREDLIB_DIR", unpacked.toString());
-        Process process = builder.start();
-        try (ShutdownHook _ = new ShutdownHook(process::destroyForcibly)) {
+        Process process = start(builder);
+        try {
             BlockingQueue<String> lines = linesOf(process);
             OutputStream input = process.getOutputStream();
             expect(ChildMain.READY, lines, process, errors, null);
@@ -165,8 +199,10 @@ final class ChildJvm {
                     throw new ChildFailed("its JVM said nothing for ten minutes; see " + errors);
                 }
             } else if (line.startsWith(ChildMain.ERROR)) {
+                goOn();
                 throw new ChildFailed(line.substring(ChildMain.ERROR.length()) + "; see " + errors);
             } else if (line.equals(END) != prefix.equals(END)) {
+                goOn();
                 throw new ChildFailed("its JVM ended early with exit code " + process.waitFor() + "; see " + errors);
             } else if (line.startsWith(prefix)) {
                 return line.substring(prefix.length());

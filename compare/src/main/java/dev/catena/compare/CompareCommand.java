@@ -2,6 +2,7 @@ package dev.catena.compare;
 
 import dev.catena.bench.StoreSettings;
 import dev.catena.bench.Workload;
+import dev.catena.io.chain.ChainRuntime;
 import java.io.BufferedWriter;
 import java.io.Console;
 import java.io.IOException;
@@ -163,6 +164,7 @@ final class CompareCommand implements Callable<Integer> {
                 StoreSettings.DEFAULTS.filterBitsPerKey());
         Comparison.Plan plan = new Comparison.Plan(chosen(), scale(), settings, rocksRecycledLogs, place);
         Files.createDirectories(place);
+        requireBackend();
         // Before any run: a result file that cannot be written should not be found out at the end.
         try (BufferedWriter jsonWriter = json == null ? null : Files.newBufferedWriter(json);
                 SyscallCounter counter = SyscallCounter.open()) {
@@ -193,6 +195,15 @@ final class CompareCommand implements Callable<Integer> {
             HtmlReport.write(reportFile, summary, comparison.records(), setting, comparison.failures());
             out.println("Report: " + reportFile);
             return comparison.failures().isEmpty() ? 0 : 1;
+        }
+    }
+
+    /** Before any run: a backend asked for by name that does not work should not be found out in a child. */
+    private static void requireBackend() {
+        try (ChainRuntime _ = ChainRuntime.acquire(null)) {
+            return;
+        } catch (UnsupportedOperationException | IllegalArgumentException e) {
+            throw new CommandFailure("CATENA_BACKEND does not work here: " + e.getMessage(), e);
         }
     }
 

@@ -5,6 +5,7 @@ import dev.catena.bench.StoreSettings;
 import dev.catena.bench.Workload;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,6 +44,7 @@ final class Comparison {
     private static final long DISK_BYTES_PER_KEY = 1_000;
 
     private static final long DISK_BYTES_LEAST = 1L << 30;
+    private static final int DELETE_ATTEMPTS = 5;
     private static final long LOAD_SEED = 1;
     private static final long ROUND_SEED = 1_000;
 
@@ -88,11 +90,11 @@ final class Comparison {
 
     /** Runs everything. */
     void run() throws IOException, InterruptedException {
+        checkSpace();
         Files.createDirectories(data);
         Files.createDirectories(logs);
-        checkSpace();
         long began = System.nanoTime();
-        try (ShutdownHook _ = new ShutdownHook(() -> deleteQuietly(data))) {
+        try (ShutdownHook _ = new ShutdownHook(this::endEarly)) {
             ProgressBar progress = new ProgressBar(out, terminal, plannedSeconds());
             if (needsLoad()) {
                 for (Engine engine : Engine.values()) {
@@ -116,6 +118,11 @@ final class Comparison {
         } finally {
             deleteQuietly(data);
         }
+    }
+
+    private void endEarly() {
+        ChildJvm.endAll();
+        deleteQuietly(data);
     }
 
     private boolean needsLoad() {
@@ -156,7 +163,7 @@ final class Comparison {
 
     private void checkSpace() throws IOException {
         long needed = Math.max(DISK_BYTES_LEAST, plan.scale.keys() * DISK_BYTES_PER_KEY);
-        long free = Files.getFileStore(data).getUsableSpace();
+        long free = Files.getFileStore(plan.directory).getUsableSpace();
         if (free < needed) {
             throw new CommandFailure(String.format(
                     Locale.ROOT,
@@ -301,21 +308,17 @@ final class Comparison {
         }
     }
 
-    private static void deleteQuietly(Path directory) {
-        if (!Files.exists(directory)) {
-            return;
-        }
-        List<Path> paths;
-        try (Stream<Path> walk = Files.walk(directory)) {
-            paths = walk.sorted(Comparator.reverseOrder()).toList();
-        } catch (IOException e) {
-            return;
-        }
-        for (Path path : paths) {
-            try {
-                Files.deleteIfExists(path);
-            } catch (IOException e) {
-                // What cannot be deleted stays below target/, where it does no harm.
+    /**
+     * One at a time: when the JVM is told to end, two threads come here for the same directory. What is deleted elsewhere meanwhile
+     * makes the walk fail, so that is tried again. What cannot be deleted stays below target/, where it does no harm.
+     */
+    private static synchronized void deleteQuietly(Path directory) {
+        for (int attempt = 0; attempt < DELETE_ATTEMPTS && Files.exists(directory); attempt++) {
+            try (Stream<Path> walk = Files.walk(directory)) {
+                for (Path path : walk.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.deleteIfExists(path);
+                }
+            } catch (IOException | UncheckedIOException e) {
                 continue;
             }
         }

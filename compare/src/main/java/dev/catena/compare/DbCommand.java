@@ -216,6 +216,9 @@ final class DbCommand implements Runnable {
 
         @Override
         public Integer call() {
+            if (limit < 0) {
+                throw new ParameterException(db.spec.commandLine(), "--limit is " + limit + ": at least 0 is needed");
+            }
             byte[] fromKey = from == null ? null : db.parse(from);
             byte[] toKey = to == null ? null : db.parse(to);
             try (Db store = db.open(false);
