@@ -39,6 +39,9 @@ public final class ChainFile implements AutoCloseable {
         DIRECT
     }
 
+    /** Not that kind of file system. */
+    private static final int EOPNOTSUPP = 95;
+
     private final Backend backend;
     private final Path path;
     private final int slot;
@@ -175,11 +178,14 @@ public final class ChainFile implements AutoCloseable {
         }
     }
 
-    /** Reserves blocks for the first {@code bytes} bytes and makes the file at least that long, where the file system can. */
+    /**
+     * Reserves blocks for the first {@code bytes} bytes and makes the file at least that long, where the file system can and has the
+     * room. Without room nothing fails here: less than what is reserved may be needed, and the write that finds no room says so.
+     */
     public void preallocate(long bytes) {
         if (channel == null) {
             int result = Posix.preallocate(descriptor, bytes);
-            if (result != -95) { // EOPNOTSUPP: not that kind of file system
+            if (result != -EOPNOTSUPP && result != -Errno.ENOSPC && result != -Errno.EFBIG) {
                 check("fallocate", path, bytes, result);
             }
         }

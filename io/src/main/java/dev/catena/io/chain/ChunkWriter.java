@@ -41,7 +41,10 @@ public final class ChunkWriter implements AutoCloseable {
     private static final int PIECE = CHUNK / 8;
 
     private static final int BLOCK = 4096;
-    private static final long PREALLOCATION = 64L << 20;
+    /** Reserved at first and, later on, at most at a time: a small table must not need the room of a large one. */
+    private static final long PREALLOCATION_MIN = 4L << 20;
+
+    private static final long PREALLOCATION_MAX = 64L << 20;
 
     private final ChainRuntime runtime;
     private final ChainFile file;
@@ -114,7 +117,7 @@ public final class ChunkWriter implements AutoCloseable {
             }
         }
         if (chunk * (long) CHUNK >= preallocated) {
-            preallocated += PREALLOCATION;
+            preallocated += Math.clamp(3 * preallocated, PREALLOCATION_MIN, PREALLOCATION_MAX);
             file.preallocate(preallocated);
         }
     }

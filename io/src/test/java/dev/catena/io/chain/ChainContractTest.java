@@ -357,6 +357,22 @@ class ChainContractTest {
         }
 
         @Test
+        void aFileIsWrittenWhereLessRoomThanIsReservedIsLeft() throws Exception {
+            try (SmallFileSystem small = SmallFileSystem.mount(directory)) {
+                Files.write(small.path().resolve("ballast"), new byte[12 << 20]);
+                try (ChainFile target = open(small.path().resolve("to"), ChainFile.Mode.CREATE);
+                        ChunkWriter writer = new ChunkWriter(runtime, target)) {
+                    writer.write(MemorySegment.ofArray(random(300_000, 9)), 0, 300_000);
+                    MemorySegment footer = MemorySegment.ofArray(new byte[128]);
+                    footer.set(ValueLayout.JAVA_LONG_UNALIGNED, ChunkTail.BODY_BYTES_AT, writer.bodyBytes());
+                    assertEquals(
+                            writer.finish(footer).fileBytes(),
+                            Files.size(small.path().resolve("to")));
+                }
+            }
+        }
+
+        @Test
         void aFullFileSystemEndsTheChainAndWhatWasWrittenStays() throws Exception {
             try (SmallFileSystem small = SmallFileSystem.mount(directory)) {
                 put(0, random(1 << 20, 8));
