@@ -3,6 +3,7 @@ package dev.catena.engine;
 import dev.catena.engine.version.StoreDirectory;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
@@ -86,6 +87,9 @@ final class DirectoryLock implements AutoCloseable {
         try {
             channel.truncate(0);
             channel.close();
+        } catch (ClosedByInterruptException e) {
+            return; // It is closed, so unlocked; the number of this process that stays in the file says nothing without
+            // the lock.
         } catch (IOException e) {
             throw new StoreIoException("cannot unlock " + directory + ": " + e, e);
         } finally {

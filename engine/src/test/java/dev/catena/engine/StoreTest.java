@@ -23,6 +23,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -469,6 +470,27 @@ class StoreTest {
             assertArrayEquals(bytes("1"), db.get(bytes("a")));
             assertNull(db.get(bytes("b")));
             assertArrayEquals(bytes("3"), db.get(bytes("c")));
+        }
+    }
+
+    @Test
+    void interruptedWritersGoOn() {
+        // The portable backend's files are channels, which the JDK closes when a thread that uses them is interrupted.
+        Options options = small().withMemtableBytes(64 << 10);
+        try (Db db = Db.open(directory, options)) {
+            Assumptions.assumeFalse(db.stats().backend().equals("portable"));
+            for (int i = 0; i < 4000; i++) {
+                Thread.currentThread().interrupt();
+                db.put(number(i), new byte[200], i % 50 == 0 ? Durability.SYNCED : Durability.BUFFERED);
+            }
+            db.flush();
+        } finally {
+            assertTrue(Thread.interrupted(), "the interrupt is the caller's still");
+        }
+        try (Db db = Db.open(directory, options)) {
+            for (int i = 0; i < 4000; i++) {
+                assertArrayEquals(new byte[200], db.get(number(i)));
+            }
         }
     }
 }

@@ -4,15 +4,14 @@ import dev.catena.engine.CorruptionException;
 import dev.catena.engine.StoreIoException;
 import dev.catena.io.memory.NativeMemory;
 import dev.catena.io.memory.Xxh64;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -100,12 +99,10 @@ public record Manifest(
     public void write(StoreDirectory directory) {
         Path temporary = directory.path().resolve(StoreDirectory.MANIFEST + ".tmp");
         ByteBuffer bytes = encode();
-        try (FileChannel file = FileChannel.open(
-                temporary, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
-            while (bytes.hasRemaining()) {
-                file.write(bytes);
-            }
-            file.force(true);
+        // A stream and not a channel: an interrupt of the calling thread must not close it halfway.
+        try (FileOutputStream file = new FileOutputStream(temporary.toFile())) {
+            file.write(bytes.array(), bytes.position(), bytes.remaining());
+            file.getFD().sync();
         } catch (IOException e) {
             throw new StoreIoException("cannot write " + temporary + ": " + e, e);
         }

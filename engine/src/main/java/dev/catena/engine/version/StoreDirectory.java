@@ -2,6 +2,7 @@ package dev.catena.engine.version;
 
 import dev.catena.engine.StoreIoException;
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -107,12 +108,24 @@ public final class StoreDirectory {
         }
     }
 
-    /** Makes names given and taken so far durable. */
+    /** Makes names given and taken so far durable. An interrupt, which closes channels, only makes it start again. */
     public void sync() {
-        try (FileChannel directory = FileChannel.open(path, StandardOpenOption.READ)) {
-            directory.force(true);
-        } catch (IOException e) {
-            throw new StoreIoException("cannot sync directory " + path + ": " + e, e);
+        boolean interrupted = Thread.interrupted();
+        try {
+            while (true) {
+                try (FileChannel directory = FileChannel.open(path, StandardOpenOption.READ)) {
+                    directory.force(true);
+                    return;
+                } catch (ClosedByInterruptException e) {
+                    interrupted |= Thread.interrupted();
+                } catch (IOException e) {
+                    throw new StoreIoException("cannot sync directory " + path + ": " + e, e);
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 }
