@@ -48,10 +48,15 @@ final class Gate {
 
     /** Waits, after {@link #close}, until no operation runs. */
     void awaitEmpty() {
+        boolean interrupted = false;
         for (int i = 1; i <= STRIPES; i++) {
             while (inside.get(i * STRIDE) != 0) {
+                interrupted |= Thread.interrupted(); // parking would return at once
                 LockSupport.parkNanos(this, POLL_NANOS);
             }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 }

@@ -731,12 +731,17 @@ final class Store {
             open = List.copyOf(iterators);
         }
         open.forEach(DbIterator::close);
+        boolean interrupted = false;
         while (liveStates.get() != 0) {
             synchronized (iterators) {
                 open = List.copyOf(iterators);
             }
             open.forEach(DbIterator::close);
+            interrupted |= Thread.interrupted(); // parking would return at once
             LockSupport.parkNanos(this, POLL_NANOS);
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 
