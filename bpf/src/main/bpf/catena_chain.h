@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The chain ABI, version 1: everything that user space (dev.catena.io.internal.ChainLayout) and the
+ * The chain ABI, version 2: everything that user space (dev.catena.io.internal.ChainLayout) and the
  * steering program share. A test compares the Java mirror with the compiled BTF, field by field.
  *
  * One arena (BPF_MAP_TYPE_ARENA, or plain memory for the backends without BPF) holds all of it. An
@@ -10,8 +10,9 @@
  *
  *   page 0      never used
  *   page 1      struct catena_header
- *   then        catena_file[], catena_ring[], catena_chain[] (places in the header)
- *   then        the heap: io_uring rings, step arrays, data buffers
+ *   then        catena_file[], catena_ring[], catena_chain[], catena_account[] (places in the header)
+ *   then        control memory: io_uring rings, step arrays
+ *   then        data memory: buffers, and the values that steps compare and store. A step touches nothing else
  *
  * Who writes: each struct says it line by line. A steerer is whoever handles a ring's completions:
  * the program while catena_ring.steering is 1, the Java interpreter otherwise. There is one at any
@@ -27,16 +28,20 @@ typedef int s32;
 typedef unsigned long long u64;
 
 #define CATENA_MAGIC 0x414e5443u /* "CTNA" */
-#define CATENA_ABI_VERSION 1
+#define CATENA_ABI_VERSION 2
 #define CATENA_HEADER_OFFSET 4096u
 
 enum catena_limit {
 	CATENA_MAX_FILES = 16384,
-	CATENA_MAX_RINGS = 64,
-	CATENA_MAX_CHAINS = 1024,
+	CATENA_MAX_RINGS = 256,
+	CATENA_MAX_CHAINS = 4096,
+	CATENA_MAX_ACCOUNTS = 1024,
 	CATENA_MAX_STEPS = 4096,    /* capacity of one step array, a power of two */
 	CATENA_MAX_FANOUT = 32,
+	CATENA_MAX_WINDOW = 64,
 	CATENA_MAX_HASHED = 131072, /* bytes one step may hash: bounds the time under the ring's lock */
+	CATENA_LATENCY_BUCKETS = 32, /* bucket i counts times of 2^i to 2^(i+1) nanoseconds, the last all above */
+	CATENA_MESSAGE_ENTRIES = 64, /* of a resident ring's submission queue, which steps leave free for messages */
 };
 
 enum catena_opcode {
@@ -68,13 +73,21 @@ enum catena_data {
 	CATENA_STORE_SUM = 8,       /* store chain.sum at `value` (after accumulating) */
 	CATENA_OFFSET_INDIRECT = 16, /* the file offset is the u64 at `offset_at`, read when the step is issued */
 	CATENA_BARRIER = 32,        /* issued only when nothing of the chain is in flight */
+	CATENA_LENGTH_INDIRECT = 64, /* the length is the u64 at `length_at`, exchanged with ~0 when the step is issued: whoever wants to
+				      * add to the data adds to that u64, and finds ~0 when it is too late */
+	CATENA_DATA_BITS = 127,
 };
 
 enum catena_step_state {
 	CATENA_STEP_IDLE = 0,
-	CATENA_STEP_ISSUED = 1,
-	CATENA_STEP_DONE = 2,
-	CATENA_STEP_FAILED = 3,
+	CATENA_STEP_DEFERRED = 1, /* to be issued when the ring has room: when a request of the chain completes */
+	CATENA_STEP_ISSUED = 2,
+	CATENA_STEP_DONE = 3,
+	CATENA_STEP_FAILED = 4,
+};
+
+enum catena_chain_flag {
+	CATENA_LOOPS = 1, /* steps may be begun again, as long as the budget lasts; otherwise a step is begun once */
 };
 
 enum catena_chain_state {
@@ -85,15 +98,16 @@ enum catena_chain_state {
 
 /*
  * user_data of every request:
- *   63..48 CATENA_TAG | 47..44 kind | 43..38 ring | 37..28 chain | 27..8 step index (low 20 bits) | 7..0 attempt
+ *   63..48 CATENA_TAG | 47..44 kind | 43..36 ring | 35..24 chain | 23..12 slot of the step | 11..0 attempt (its low 12 bits)
  */
 #define CATENA_TAG 0xCA7Eull
 enum catena_kind {
 	CATENA_KIND_STEP = 1,     /* a step's request */
 	CATENA_KIND_DOORBELL = 2, /* on a resident ring: look at the chain again (start, publish, seal) */
-	CATENA_KIND_MESSAGE = 3,  /* on a mailbox ring: the chain ended, or the awaited step is done */
+	CATENA_KIND_ENDED = 3,    /* on a mailbox ring: the chain ended */
 	CATENA_KIND_REGISTER = 4, /* first completion of a ring: binds ring number and kernel ring */
 	CATENA_KIND_RELEASE = 5,  /* on a resident ring: the program stops steering it, Java carries on */
+	CATENA_KIND_AWAITED = 6,  /* on a mailbox ring: the awaited step is done */
 };
 
 struct catena_header {
@@ -101,9 +115,11 @@ struct catena_header {
 	u32 abi_version;
 	u64 base;    /* address of arena offset 0 in this process */
 	u64 size;    /* bytes */
-	u32 files;   /* offset of catena_file[CATENA_MAX_FILES] */
-	u32 rings;   /* offset of catena_ring[CATENA_MAX_RINGS] */
-	u32 chains;  /* offset of catena_chain[CATENA_MAX_CHAINS] */
+	u32 files;    /* offset of catena_file[CATENA_MAX_FILES] */
+	u32 rings;    /* offset of catena_ring[CATENA_MAX_RINGS] */
+	u32 chains;   /* offset of catena_chain[CATENA_MAX_CHAINS] */
+	u32 accounts; /* offset of catena_account[CATENA_MAX_ACCOUNTS] */
+	u32 data;     /* offset of data memory, which goes on to the end */
 	u32 reserved;
 };
 
@@ -132,7 +148,10 @@ struct catena_ring {
 	u64 nanos;    /* spent in the program */
 	u64 doorbells;
 	u64 messages;
-	u64 reserved[3];
+	u64 now;      /* when the program began to handle this completion, in nanoseconds of CLOCK_MONOTONIC */
+	u32 starved;  /* list of chains that found no room with nothing in flight, as number + 1: each completion advances one */
+	u32 reserved0;
+	u64 reserved1;
 };
 
 struct catena_step {
@@ -145,7 +164,7 @@ struct catena_step {
 	u16 join;       /* arrivals needed before it is issued; 0: issued in order, within the chain's window */
 	u32 next;       /* first successor's index, meaningful if fanout > 0 */
 	u16 fanout;     /* successors next .. next+fanout-1 each receive an arrival */
-	u16 reserved0;
+	u16 faults;     /* for tests: as many requests, from the first on, meet the fault */
 	u32 jump;       /* index of the step that a jump issues */
 	u32 file;       /* slot */
 	u32 buffer;     /* offset */
@@ -154,20 +173,23 @@ struct catena_step {
 	u32 rw_flags;   /* RWF_DSYNC, ... */
 	u32 value;      /* offset of the u64 for verify and store */
 	u32 offset_at;  /* offset of the u64 that holds the file offset (CATENA_OFFSET_INDIRECT) */
-	u32 reserved1;
+	u32 length_at;  /* offset of the u64 that holds the length (CATENA_LENGTH_INDIRECT) */
 	u64 seed;       /* of the hash */
 	/* the state: written by the steerer (zeroed by user space before the step is published, but for `arrived` and `attempt`) */
 	u32 state;
 	u32 arrived;
 	u32 done;       /* bytes */
-	u32 attempt;    /* requests issued for this slot so far; its low 8 bits are in user_data */
+	u32 attempt;    /* requests issued for this slot so far; its low 12 bits are in user_data */
 	u32 handled;    /* the attempt whose completion was handled last */
 	s32 result;     /* bytes, or -errno */
-	u32 retried;
-	u32 reserved2;
+	u16 retried;
+	u16 faulted;
+	u32 index;      /* of the step in its chain: written by user space */
 	u64 hash;       /* the last one calculated */
 	u64 position;   /* file offset used */
-	u64 reserved3[2];
+	u64 issued_at;  /* the last request, in nanoseconds of CLOCK_MONOTONIC */
+	u32 deferred;   /* index + 1 of the step deferred before it */
+	s32 fault;      /* written by user space. Negative: the completion is this error, and nothing is done; else: bytes moved at most */
 };
 
 struct catena_chain {
@@ -180,10 +202,13 @@ struct catena_chain {
 	u32 ring;       /* ring number */
 	s32 mailbox;    /* descriptor of the ring that gets the one completion; -1: none (the caller is entering) */
 	u32 awaited;    /* index + 1 of a step whose completion is worth a message; 0: none */
-	u64 budget;     /* requests it may issue */
+	u32 budget;     /* requests it may issue, if it loops */
+	u32 starved;    /* written by the steerer, while in the ring's list: number + 1 of the chain behind it, ~0 for none */
 	u32 fence;      /* exchanged by the program where it needs a full barrier */
-	u32 reserved0;
-	u64 reserved1[2];
+	u32 account;    /* number */
+	u32 flags;
+	u32 deferred;   /* written by the steerer: index + 1 of the step deferred last */
+	u64 started_at; /* nanoseconds of CLOCK_MONOTONIC */
 	/* written by the steerer */
 	u32 state;
 	u32 in_flight;
@@ -201,10 +226,36 @@ struct catena_chain {
 	u32 issued_by_user;
 };
 
-_Static_assert(sizeof(struct catena_header) == 40, "header");
+/* What a lane did in chains of one kind. Counters only grow; written by the steerer of the lane's ring, read by anybody. */
+struct catena_account {
+	/* written by user space */
+	char kind[24];  /* what the chains are for, in UTF-8, zero-padded */
+	u32 in_use;
+	u32 lane;
+	u32 ring;       /* that ran its last chain */
+	u32 resident;
+	/* written by the steerer */
+	u64 chains;     /* that ended */
+	u64 failed;     /* of these */
+	u64 steps;      /* done */
+	u64 completions; /* of requests */
+	u64 issued_by_program;
+	u64 issued_by_user;
+	u64 bytes;
+	u64 retries;
+	u64 short_ios;
+	u64 drops;      /* steps not yet looked at when their chain failed: never issued */
+	u64 mismatches; /* checksums other than expected */
+	u64 nanos;      /* spent in the program for its steps */
+	u64 request_latency[CATENA_LATENCY_BUCKETS]; /* from issue to completion */
+	u64 chain_latency[CATENA_LATENCY_BUCKETS];   /* from start to end */
+};
+
+_Static_assert(sizeof(struct catena_header) == 48, "header");
 _Static_assert(sizeof(struct catena_file) == 8, "file");
 _Static_assert(sizeof(struct catena_ring) == 112, "ring");
 _Static_assert(sizeof(struct catena_step) == 128, "step");
 _Static_assert(sizeof(struct catena_chain) == 128, "chain");
+_Static_assert(sizeof(struct catena_account) == 648, "account");
 
 #endif

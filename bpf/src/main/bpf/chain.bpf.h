@@ -18,7 +18,10 @@
  *  - A step's slot is the steerer's from its issue until its state says done or failed, which is the last thing that
  *    happens to it: user space may fill the slot anew as soon as it sees that.
  *  - A failed chain issues nothing more; it finishes when what is in flight has come back.
- *  - Every request takes one from the budget, so no chain runs for ever.
+ *  - A step is begun once, unless the chain loops; then every request takes one from the budget: no chain runs for ever.
+ *  - A step for which the ring has no room is deferred, and issued when a request of the chain completes; a chain that finds no room
+ *    with nothing in flight is in its ring's list of starved ones, and advanced when any request of the ring completes.
+ *  - No descriptor is trusted: a step reaches data memory and files in the table, nothing else (catena_refuses).
  *  - dry is set before published and sealed are read for the last time, and user space writes them
  *    before it reads dry (both full barriers): a step is never left behind.
  *
@@ -32,14 +35,18 @@
 #include "catena_chain.h"
 
 enum {
-	E_IO = 5, E_AGAIN = 11, E_BUSY = 16, E_INVAL = 22, E_NOSPC = 28,
+	E_IO = 5, E_INVAL = 22, E_NOSPC = 28,
 	E_LOOP = 40, E_NODATA = 61, E_BADMSG = 74,
 };
 
 enum {
 	IORING_OP_NOP = 0, IORING_OP_FSYNC = 3, IORING_OP_READ = 22, IORING_OP_WRITE = 23, IORING_OP_MSG_RING = 40,
-	IORING_FSYNC_DATASYNC = 1, IOSQE_CQE_SKIP_SUCCESS = 1 << 6, SQE_BYTES = 64,
+	IORING_FSYNC_DATASYNC = 1, IORING_NOP_INJECT_RESULT = 1, IOSQE_CQE_SKIP_SUCCESS = 1 << 6, SQE_BYTES = 64,
 };
+
+enum { RWF_DSYNC = 2, RWF_SYNC = 4, RWF_NOWAIT = 8 };
+
+#define LAST_STARVED (~0u)
 
 #define HEADER ((struct catena_header __arena *)(u64)CATENA_HEADER_OFFSET)
 #define U32(offset) (*(volatile u32 __arena *)(u64)(u32)(offset))
@@ -55,6 +62,12 @@ static __always_inline struct catena_chain __arena *chain_at(u32 number)
 	return (struct catena_chain __arena *)(u64)(u32)(HEADER->chains + (number & (CATENA_MAX_CHAINS - 1)) * sizeof(struct catena_chain));
 }
 
+static __always_inline struct catena_account __arena *account_at(u32 number)
+{
+	return (struct catena_account __arena *)(u64)(u32)(HEADER->accounts +
+							   (number & (CATENA_MAX_ACCOUNTS - 1)) * sizeof(struct catena_account));
+}
+
 static __always_inline struct catena_step __arena *step_at(struct catena_chain __arena *chain, u32 index)
 {
 	return (struct catena_step __arena *)(u64)(u32)(chain->steps + (index & (chain->capacity - 1)) * sizeof(struct catena_step));
@@ -66,9 +79,29 @@ static __always_inline void full_barrier(struct catena_chain __arena *chain)
 	__sync_lock_test_and_set(&chain->fence, 0);
 }
 
-static __always_inline u64 user_data(u64 kind, u64 ring, u64 chain, u64 index, u64 attempt)
+static __always_inline u64 user_data(u64 kind, u64 ring, u64 chain, u64 slot, u64 attempt)
 {
-	return CATENA_TAG << 48 | kind << 44 | ring << 38 | chain << 28 | (index & 0xfffff) << 8 | (attempt & 0xff);
+	return CATENA_TAG << 48 | kind << 44 | ring << 36 | chain << 24 | (slot & 0xfff) << 12 | (attempt & 0xfff);
+}
+
+/* The bucket of a latency histogram that a time in nanoseconds belongs to. */
+static __always_inline u32 bucket(u64 nanos)
+{
+	u32 log = 0;
+
+	if (nanos >> 32)
+		return CATENA_LATENCY_BUCKETS - 1;
+	if (nanos >> 16)
+		log = 16;
+	if (nanos >> (log + 8))
+		log += 8;
+	if (nanos >> (log + 4))
+		log += 4;
+	if (nanos >> (log + 2))
+		log += 2;
+	if (nanos >> (log + 1))
+		log += 1;
+	return log;
 }
 
 /* ---- XXH64 (Yann Collet's specification, https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md) ---- */
@@ -148,12 +181,12 @@ __noinline u64 catena_xxh64(u32 offset, u32 length, u64 seed)
 
 /* ---- the submission ring ---- */
 
-/* Offset of the next free SQE, or 0 if the ring is full. Nobody else writes this ring's SQ tail now. */
-static __always_inline u32 sqe_reserve(struct catena_ring __arena *ring)
+/* Offset of the next free SQE if `entries` of the ring's may be in use, or 0. Nobody else writes this ring's SQ tail now. */
+static __always_inline u32 sqe_reserve(struct catena_ring __arena *ring, u32 entries)
 {
 	u32 tail = U32(ring->sq_tail);
 
-	if (tail - U32(ring->sq_head) > ring->sq_mask)
+	if (tail - U32(ring->sq_head) >= entries)
 		return 0;
 	return ring->sqes + (tail & ring->sq_mask) * SQE_BYTES;
 }
@@ -188,63 +221,139 @@ static __always_inline void chain_fail(struct catena_chain __arena *chain, u32 i
 /* What a completion means for its step. */
 enum step_outcome { STEP_FAILS, STEP_WHOLE, STEP_GOES_ON, STEP_JUMPS };
 
-/* Issues what is left of a step. A step that cannot be issued fails the chain. */
+static __always_inline _Bool outside_data(u32 offset, u32 length)
+{
+	return offset < HEADER->data || (u64)offset + length > HEADER->size;
+}
+
+static __always_inline _Bool no_word(u32 offset)
+{
+	return (offset & 7) || outside_data(offset, 8);
+}
+
+/* Whether a step's descriptor names what it may not. User space refuses the same before it publishes a step, but is not trusted. */
+__noinline int catena_refuses(u32 chain_number, u32 index)
+{
+	struct catena_step __arena *step = step_at(chain_at(chain_number), index);
+	u32 data = step->data, length = step->length;
+	u32 hashes = data & (CATENA_ACCUMULATE | CATENA_VERIFY | CATENA_STORE_HASH);
+	u32 stores = data & (CATENA_STORE_HASH | CATENA_STORE_SUM);
+	_Bool moves = step->opcode == CATENA_READ || step->opcode == CATENA_WRITE;
+
+	if (step->opcode >= CATENA_OPCODES || step->on_short > CATENA_SHORT_JUMP || step->on_error > CATENA_ERROR_JUMP ||
+	    (data & ~CATENA_DATA_BITS) || step->fanout > CATENA_MAX_FANOUT || (step->rw_flags & ~(RWF_DSYNC | RWF_SYNC | RWF_NOWAIT)))
+		return 1;
+	if (step->opcode != CATENA_NOP && step->file >= CATENA_MAX_FILES)
+		return 1;
+	if ((moves || (hashes && length)) && outside_data(step->buffer, length))
+		return 1;
+	if (hashes && length > CATENA_MAX_HASHED)
+		return 1;
+	if (data & (CATENA_VERIFY | CATENA_STORE_HASH | CATENA_STORE_SUM)) {
+		if (no_word(step->value))
+			return 1;
+		if (stores && length && step->value + 8ull > step->buffer && step->value < (u64)step->buffer + length)
+			return 1;
+	}
+	return ((data & CATENA_OFFSET_INDIRECT) && no_word(step->offset_at)) || ((data & CATENA_LENGTH_INDIRECT) && no_word(step->length_at));
+}
+
+/* Offset of a free SQE for a step of this chain, or 0. A chain never has more in flight than the completion queue holds. */
+static __always_inline u32 step_room(struct catena_chain __arena *chain, struct catena_ring __arena *ring)
+{
+	if (chain->in_flight > ring->cq_mask)
+		return 0;
+	return sqe_reserve(ring, ring->sq_mask + 1 - (ring->resident ? CATENA_MESSAGE_ENTRIES : 0));
+}
+
+static __always_inline void step_fail(struct catena_chain __arena *chain, struct catena_step __arena *step, u32 index, s32 error)
+{
+	step->state = CATENA_STEP_FAILED;
+	chain_fail(chain, index, error);
+}
+
+/* Issues what is left of a step. A step that cannot be issued is deferred, or fails the chain. */
 __noinline int catena_issue(u32 chain_number, u32 index)
 {
 	struct catena_chain __arena *chain = chain_at(chain_number);
 	struct catena_ring __arena *ring = ring_at(chain->ring);
 	struct catena_step __arena *step = step_at(chain, index);
-	u64 end = (u64)step->buffer + step->length;
+	u32 place, length;
 	u64 data;
-	u32 place;
 	s32 fd;
 
-	if (step->opcode >= CATENA_OPCODES || step->file >= CATENA_MAX_FILES || end > HEADER->size ||
-	    ((step->data & (CATENA_ACCUMULATE | CATENA_VERIFY | CATENA_STORE_HASH)) && step->length > CATENA_MAX_HASHED)) {
-		step->state = CATENA_STEP_FAILED;
-		chain_fail(chain, index, -E_INVAL);
+	if (catena_refuses(chain_number, index)) {
+		step_fail(chain, step, index, -E_INVAL);
 		return 0;
 	}
-	if (chain->budget == 0) {
-		step->state = CATENA_STEP_FAILED;
-		chain_fail(chain, index, -E_LOOP);
+	if ((chain->flags & CATENA_LOOPS) && chain->budget == 0) {
+		step_fail(chain, step, index, -E_LOOP);
 		return 0;
 	}
-	place = sqe_reserve(ring);
+	place = step_room(chain, ring);
 	if (place == 0) {
-		step->state = CATENA_STEP_FAILED;
-		chain_fail(chain, index, -E_BUSY);
+		step->state = CATENA_STEP_DEFERRED;
+		step->deferred = chain->deferred;
+		chain->deferred = index + 1;
 		return 0;
 	}
 	if (step->done == 0)
 		step->position = step->data & CATENA_OFFSET_INDIRECT ? U64(step->offset_at) : step->offset;
 	step->attempt++;
-	data = user_data(CATENA_KIND_STEP, chain->ring, chain_number, index, step->attempt);
-	fd = ((struct catena_file __arena *)(u64)HEADER->files)[step->file].fd;
+	step->issued_at = ring->now;
+	data = user_data(CATENA_KIND_STEP, chain->ring, chain_number, index & (chain->capacity - 1), step->attempt);
+	fd = ((struct catena_file __arena *)(u64)HEADER->files)[step->file & (CATENA_MAX_FILES - 1)].fd;
+	length = step->length - step->done;
+	if (step->faulted < step->faults) {
+		step->faulted++;
+		if (step->fault >= 0 && length > (u32)step->fault)
+			length = step->fault;
+		if (step->fault < 0) {
+			sqe_publish(ring, place, IORING_OP_NOP, 0, -1, 0, 0, step->fault, IORING_NOP_INJECT_RESULT, data);
+			goto issued;
+		}
+	}
 	if (step->opcode == CATENA_NOP)
 		sqe_publish(ring, place, IORING_OP_NOP, 0, -1, 0, 0, 0, 0, data);
 	else if (step->opcode == CATENA_SYNC)
 		sqe_publish(ring, place, IORING_OP_FSYNC, 0, fd, 0, 0, 0, IORING_FSYNC_DATASYNC, data);
 	else
 		sqe_publish(ring, place, step->opcode == CATENA_READ ? IORING_OP_READ : IORING_OP_WRITE, 0, fd,
-			    step->position + step->done, HEADER->base + step->buffer + step->done,
-			    step->length - step->done, step->rw_flags, data);
+			    step->position + step->done, HEADER->base + step->buffer + step->done, length, step->rw_flags, data);
+issued:
 	step->state = CATENA_STEP_ISSUED;
 	chain->budget--;
 	chain->in_flight++;
 	chain->issued_by_program++;
+	account_at(chain->account)->issued_by_program++;
 	return 0;
 }
 
-/* Begins a step anew: a jump, a satisfied join, or its turn in the order. */
+/* Begins a step: its turn in the order, a satisfied join, a jump. */
 __noinline int catena_begin(u32 chain_number, u32 index)
 {
-	struct catena_step __arena *step = step_at(chain_at(chain_number), index);
+	struct catena_chain __arena *chain = chain_at(chain_number);
+	struct catena_step __arena *step = step_at(chain, index);
 
+	if (step->state >= CATENA_STEP_DONE && !(chain->flags & CATENA_LOOPS)) {
+		chain_fail(chain, index, -E_LOOP);
+		return 0;
+	}
 	step->arrived = 0;
 	step->done = 0;
 	step->retried = 0;
+	if ((step->data & CATENA_LENGTH_INDIRECT) && !no_word(step->length_at)) {
+		u64 length = __sync_lock_test_and_set((u64 __arena *)(u64)step->length_at, ~0ull);
+
+		step->length = length > ~0u ? ~0u : length; /* too long for any memory: refused */
+	}
 	return catena_issue(chain_number, index);
+}
+
+/* Whether a step is between its beginning and its end. */
+static __always_inline _Bool is_begun(struct catena_step __arena *step)
+{
+	return step->state == CATENA_STEP_ISSUED || step->state == CATENA_STEP_DEFERRED;
 }
 
 /* Another step has named this one as its successor. */
@@ -256,14 +365,14 @@ __noinline int catena_arrive(u32 chain_number, u32 index)
 	if (chain->result)
 		return 0;
 	step->arrived++;
-	if (index < chain->scanned && step->state != CATENA_STEP_ISSUED && step->arrived >= step->join)
+	if (index < chain->scanned && !is_begun(step) && step->arrived >= step->join)
 		catena_begin(chain_number, index);
 	return 0;
 }
 
 static __always_inline void step_jump(struct catena_chain __arena *chain, u32 chain_number, u32 from, u32 to)
 {
-	if (to < chain->scanned && step_at(chain, to)->state != CATENA_STEP_ISSUED)
+	if (to < chain->scanned && !is_begun(step_at(chain, to)))
 		catena_begin(chain_number, to);
 	else
 		chain_fail(chain, from, -E_INVAL);
@@ -279,8 +388,10 @@ __noinline int catena_data(u32 chain_number, u32 index)
 
 	if (data & (CATENA_ACCUMULATE | CATENA_VERIFY | CATENA_STORE_HASH)) {
 		step->hash = catena_xxh64(step->buffer, length, step->seed);
-		if ((data & CATENA_VERIFY) && step->hash != U64(step->value))
+		if ((data & CATENA_VERIFY) && step->hash != U64(step->value)) {
+			account_at(chain->account)->mismatches++;
 			return -E_BADMSG;
+		}
 		if (data & CATENA_ACCUMULATE)
 			chain->sum += step->hash;
 		if (data & CATENA_STORE_HASH)
@@ -291,26 +402,67 @@ __noinline int catena_data(u32 chain_number, u32 index)
 	return 0;
 }
 
-/* Wakes who waits: a completion on the mailbox, for the chain (index 0) or for step index - 1. A message that finds no place is made up for by user space's watchdog. */
-static __always_inline void chain_message(struct catena_chain __arena *chain, u32 chain_number, u32 index)
+/* Wakes who waits: a completion on the mailbox. A message that finds no place is made up for by user space's watchdog. */
+static __always_inline void chain_message(struct catena_chain __arena *chain, u32 chain_number, u32 kind)
 {
 	struct catena_ring __arena *ring = ring_at(chain->ring);
-	u32 place = sqe_reserve(ring);
+	u32 place = sqe_reserve(ring, ring->sq_mask + 1);
 
 	if (place == 0)
 		return;
 	sqe_publish(ring, place, IORING_OP_MSG_RING, IOSQE_CQE_SKIP_SUCCESS, chain->mailbox,
-		    user_data(CATENA_KIND_MESSAGE, chain->ring, chain_number, index, 0), 0, (u32)chain->result, 0, 0);
+		    user_data(kind, chain->ring, chain_number, 0, 0), 0, (u32)chain->result, 0, 0);
 	ring->messages++;
+}
+
+static __always_inline void chain_finish(struct catena_chain __arena *chain, u32 chain_number)
+{
+	struct catena_account __arena *account = account_at(chain->account);
+
+	account->chains++;
+	account->chain_latency[bucket(ring_at(chain->ring)->now - chain->started_at)]++;
+	if (chain->result) {
+		account->failed++;
+		account->drops += chain->published - chain->scanned;
+	}
+	asm volatile("" ::: "memory");
+	*(volatile u32 __arena *)&chain->state = CATENA_CHAIN_FINISHED;
+	if (chain->mailbox >= 0)
+		chain_message(chain, chain_number, CATENA_KIND_ENDED);
+}
+
+/* There is no room and nothing in flight: some other completion of the ring will advance the chain. */
+static __always_inline void chain_starve(struct catena_chain __arena *chain, struct catena_ring __arena *ring, u32 chain_number)
+{
+	if (chain->starved)
+		return;
+	chain->starved = ring->starved ? ring->starved : LAST_STARVED;
+	ring->starved = chain_number + 1;
+}
+
+static __always_inline _Bool chain_refused(struct catena_chain __arena *chain)
+{
+	u32 capacity = chain->capacity;
+
+	return capacity == 0 || capacity > CATENA_MAX_STEPS || (capacity & (capacity - 1)) || chain->window - 1 >= CATENA_MAX_WINDOW;
 }
 
 /* Issues what may be issued now, in order, and finishes the chain when nothing is left. */
 __noinline int catena_advance(u32 chain_number)
 {
 	struct catena_chain __arena *chain = chain_at(chain_number);
+	struct catena_ring __arena *ring = ring_at(chain->ring);
 
-	if (chain->state != CATENA_CHAIN_RUNNING)
+	if (chain->state != CATENA_CHAIN_RUNNING || chain->starved)
 		return 0;
+	if (chain_refused(chain))
+		chain_fail(chain, 0, -E_INVAL);
+	while (chain->deferred && chain->result == 0 && step_room(chain, ring) && can_loop) {
+		u32 index = chain->deferred - 1;
+
+		chain->deferred = step_at(chain, index)->deferred;
+		catena_issue(chain_number, index);
+	}
 	do {
 		while (chain->result == 0 && chain->scanned != *(volatile u32 __arena *)&chain->published && can_loop) {
 			u32 index = chain->scanned;
@@ -320,18 +472,24 @@ __noinline int catena_advance(u32 chain_number)
 				chain->scanned = index + 1; /* the arrival that is still missing will issue it */
 				continue;
 			}
-			if (chain->in_flight >= chain->window || ((step->data & CATENA_BARRIER) && chain->in_flight))
+			if (chain->in_flight >= chain->window || ((step->data & CATENA_BARRIER) && (chain->in_flight || chain->deferred)))
 				return 0;
+			if (step_room(chain, ring) == 0)
+				break;
 			chain->scanned = index + 1;
 			catena_begin(chain_number, index);
 		}
 		if (chain->in_flight)
 			return 0;
-		if (chain->result || (*(volatile u32 __arena *)&chain->sealed && chain->scanned == *(volatile u32 __arena *)&chain->published)) {
-			asm volatile("" ::: "memory");
-			chain->state = CATENA_CHAIN_FINISHED;
-			if (chain->mailbox >= 0)
-				chain_message(chain, chain_number, 0);
+		if (chain->result || (*(volatile u32 __arena *)&chain->sealed && !chain->deferred &&
+				      chain->scanned == *(volatile u32 __arena *)&chain->published)) {
+			chain_finish(chain, chain_number);
+			return 0;
+		}
+		if (chain->deferred || chain->scanned != *(volatile u32 __arena *)&chain->published) {
+			if (step_room(chain, ring))
+				continue; /* published meanwhile */
+			chain_starve(chain, ring, chain_number);
 			return 0;
 		}
 		chain->dry = 1;
@@ -346,24 +504,27 @@ __noinline int catena_advance(u32 chain_number)
 /* One request of a chain has completed. */
 __noinline int catena_completed(u64 data, s32 result)
 {
-	u32 chain_number = data >> 28 & 0x3ff;
-	u32 index = data >> 8 & 0xfffff;
+	u32 chain_number = data >> 24 & (CATENA_MAX_CHAINS - 1);
 	struct catena_chain __arena *chain = chain_at(chain_number);
-	struct catena_step __arena *step = step_at(chain, index);
-	u32 next = step->next, fanout = step->fanout, jump = step->jump;
+	struct catena_step __arena *step = step_at(chain, data >> 12 & (CATENA_MAX_STEPS - 1));
+	struct catena_account __arena *account = account_at(chain->account);
+	u32 index = step->index, next = step->next, fanout = step->fanout, jump = step->jump;
 	u32 outcome = STEP_FAILS, i;
 	s32 error = result;
 
-	if (chain->state != CATENA_CHAIN_RUNNING || step->state != CATENA_STEP_ISSUED || (step->attempt & 0xff) != (data & 0xff))
+	if (chain->state != CATENA_CHAIN_RUNNING || step->state != CATENA_STEP_ISSUED || (step->attempt & 0xfff) != (data & 0xfff))
 		return 0;
 	step->handled = step->attempt;
 	chain->in_flight--;
 	chain->completions++;
+	account->completions++;
+	account->request_latency[bucket(ring_at(chain->ring)->now - step->issued_at)]++;
 	if (result < 0) {
 		step->result = result;
 		if (step->on_error == CATENA_ERROR_RETRY && step->retried < step->retries && chain->result == 0) {
 			step->retried++;
 			chain->retries++;
+			account->retries++;
 			outcome = STEP_GOES_ON;
 		} else if (step->on_error == CATENA_ERROR_JUMP) {
 			outcome = STEP_JUMPS;
@@ -372,9 +533,11 @@ __noinline int catena_completed(u64 data, s32 result)
 		step->done += result;
 		step->result = step->done;
 		chain->bytes += result;
+		account->bytes += result;
 		outcome = STEP_WHOLE;
 		if (step->done < step->length) {
 			chain->short_ios++;
+			account->short_ios++;
 			if (step->on_short == CATENA_SHORT_JUMP) {
 				outcome = STEP_JUMPS;
 			} else if (step->on_short == CATENA_SHORT_CONTINUE && result > 0 && chain->result == 0) {
@@ -402,6 +565,7 @@ __noinline int catena_completed(u64 data, s32 result)
 	*(volatile u32 __arena *)&step->state = outcome == STEP_WHOLE ? CATENA_STEP_DONE : CATENA_STEP_FAILED;
 	if (outcome == STEP_WHOLE) {
 		chain->completed++;
+		account->steps++;
 		if (fanout > CATENA_MAX_FANOUT)
 			fanout = CATENA_MAX_FANOUT;
 		for (i = 0; i < fanout && can_loop; i++)
@@ -416,10 +580,43 @@ __noinline int catena_completed(u64 data, s32 result)
 		full_barrier(chain);
 		if (*(volatile u32 __arena *)&chain->awaited == index + 1) {
 			chain->awaited = 0;
-			chain_message(chain, chain_number, index + 1);
+			chain_message(chain, chain_number, CATENA_KIND_AWAITED);
 		}
 	}
 	return catena_advance(chain_number);
+}
+
+/* One completion on a ring that this program steers: what both front ends come to. */
+__noinline int catena_dispatch(u32 ring_number, u64 data, s32 result)
+{
+	struct catena_ring __arena *ring = ring_at(ring_number);
+	u32 kind = data >> 44 & 0xf, chain_number = data >> 24 & (CATENA_MAX_CHAINS - 1);
+	u64 nanos;
+
+	ring->now = bpf_ktime_get_ns();
+	ring->completions++;
+	if (kind == CATENA_KIND_STEP) {
+		catena_completed(data, result);
+	} else if (kind == CATENA_KIND_DOORBELL) {
+		ring->doorbells++;
+		chain_at(chain_number)->dry = 0;
+		catena_advance(chain_number);
+	} else if (kind == CATENA_KIND_RELEASE) {
+		ring->steering = 0;
+	}
+	if (ring->starved) {
+		u32 starved = ring->starved - 1;
+		struct catena_chain __arena *chain = chain_at(starved);
+
+		ring->starved = chain->starved == LAST_STARVED ? 0 : chain->starved;
+		chain->starved = 0;
+		catena_advance(starved);
+	}
+	nanos = bpf_ktime_get_ns() - ring->now;
+	ring->nanos += nanos;
+	if (kind == CATENA_KIND_STEP)
+		account_at(chain_at(chain_number)->account)->nanos += nanos;
+	return 0;
 }
 
 #endif

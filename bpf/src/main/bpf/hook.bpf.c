@@ -47,11 +47,10 @@ struct io_ring_ctx {
 
 static __always_inline int completion(struct io_ring_ctx *context, u64 data, s32 result)
 {
-	u32 number = data >> 38 & 0x3f;
+	u32 number = data >> 36 & (CATENA_MAX_RINGS - 1);
 	u32 kind = data >> 44 & 0xf;
 	struct catena_ring __arena *ring;
 	struct catena_owner *owner;
-	u64 start;
 
 	if (data >> 48 != CATENA_TAG)
 		return 0;
@@ -70,7 +69,6 @@ static __always_inline int completion(struct io_ring_ctx *context, u64 data, s32
 	}
 	if (owner->context != (u64)context || !ring->steering)
 		return 0;
-	start = bpf_ktime_get_ns();
 	if (ring->resident) {
 		u32 tail = context->cached_cq_tail;
 
@@ -80,19 +78,7 @@ static __always_inline int completion(struct io_ring_ctx *context, u64 data, s32
 		else
 			ring->missed++;
 	}
-	ring->completions++;
-	if (kind == CATENA_KIND_STEP) {
-		catena_completed(data, result);
-	} else if (kind == CATENA_KIND_DOORBELL) {
-		struct catena_chain __arena *chain = chain_at(data >> 28 & 0x3ff);
-
-		ring->doorbells++;
-		chain->dry = 0;
-		catena_advance(data >> 28 & 0x3ff);
-	} else if (kind == CATENA_KIND_RELEASE) {
-		ring->steering = 0;
-	}
-	ring->nanos += bpf_ktime_get_ns() - start;
+	catena_dispatch(number, data, result);
 	return 0;
 }
 

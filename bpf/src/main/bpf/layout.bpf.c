@@ -11,6 +11,7 @@ struct {
 	struct catena_ring ring;
 	struct catena_step step;
 	struct catena_chain chain;
+	struct catena_account account;
 	enum catena_limit limit;
 	enum catena_opcode opcode;
 	enum catena_on_short on_short;
@@ -18,5 +19,6 @@ struct {
 	enum catena_data data;
 	enum catena_step_state step_state;
 	enum catena_chain_state chain_state;
+	enum catena_chain_flag chain_flag;
 	enum catena_kind kind;
 } layout;

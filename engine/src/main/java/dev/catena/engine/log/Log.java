@@ -159,7 +159,7 @@ public final class Log {
         ringAddress = ring.segment().address();
         stageAddress = stage.segment().address();
         lane = runtime.lane(Placement.IN_CONTEXT);
-        chain = lane.chain(STEPS_MAX);
+        chain = lane.chain(STEPS_MAX, "log");
         this.nextSequence = nextSequence;
         boolean complete = false;
         try {

@@ -26,8 +26,6 @@ import dev.catena.io.internal.SharedMemory;
  * <p>Reusable: {@link #begin} clears it. Not thread safe; it belongs to its lane's thread.
  */
 public final class Chain implements AutoCloseable {
-    private static final long DEFAULT_BUDGET = 1L << 32;
-
     private final SharedMemory memory;
     private final Lane lane;
     private final int capacity;
@@ -36,11 +34,17 @@ public final class Chain implements AutoCloseable {
     private final long steps;
     private final Step step;
     private final ChainResult result;
+    private final int account;
     private int added;
+    /** Steps below this were seen to name none but published steps, and no earlier ones. */
+    private int validated;
+    /** Whether a step names another: only then there is something to validate. */
+    private boolean hasEdges;
+
     private boolean running;
     private boolean closed;
 
-    Chain(ChainRuntime runtime, Lane lane, int capacity) {
+    Chain(ChainRuntime runtime, Lane lane, int capacity, int account) {
         if (capacity < 1 || capacity > ChainLayout.MAX_STEPS || Integer.bitCount(capacity) != 1) {
             throw new IllegalArgumentException(
                     "a chain's capacity is a power of two from 1 to " + ChainLayout.MAX_STEPS + ", not " + capacity);
@@ -48,7 +52,8 @@ public final class Chain implements AutoCloseable {
         this.memory = runtime.memory();
         this.lane = lane;
         this.capacity = capacity;
-        steps = memory.allocate((long) capacity * ChainLayout.Step.BYTES, "chain steps");
+        this.account = account;
+        steps = memory.allocateControl((long) capacity * ChainLayout.Step.BYTES, "chain steps");
         number = memory.allocateChain();
         chain = memory.chain(number);
         step = new Step(this, memory);
@@ -65,29 +70,42 @@ public final class Chain implements AutoCloseable {
             memory.setInt(steps + (long) slot * ChainLayout.Step.BYTES + ChainLayout.Step.ARRIVED, 0);
         }
         added = 0;
+        validated = 0;
+        hasEdges = false;
         memory.segment(chain, ChainLayout.Chain.BYTES).fill((byte) 0);
         memory.setInt(chain + ChainLayout.Chain.STEPS, (int) steps);
         memory.setInt(chain + ChainLayout.Chain.CAPACITY, capacity);
         memory.setInt(chain + ChainLayout.Chain.WINDOW, 1);
         memory.setInt(chain + ChainLayout.Chain.RING, lane.driver().ring());
         memory.setInt(chain + ChainLayout.Chain.MAILBOX, lane.driver().mailbox());
-        memory.setLong(chain + ChainLayout.Chain.BUDGET, DEFAULT_BUDGET);
+        memory.setInt(chain + ChainLayout.Chain.ACCOUNT, account);
+        memory.setInt(
+                memory.account(account) + ChainLayout.Account.RING,
+                lane.driver().ring());
         result.clear();
         return this;
     }
 
     /** Requests in flight at most for the steps issued in order; 1 to 64. */
     public Chain window(int requests) {
-        if (requests < 1 || requests > 64) {
-            throw new IllegalArgumentException("a window is 1 to 64 requests, not " + requests);
+        if (requests < 1 || requests > ChainLayout.MAX_WINDOW) {
+            throw new IllegalArgumentException(
+                    "a window is 1 to " + ChainLayout.MAX_WINDOW + " requests, not " + requests);
         }
         memory.setInt(chain + ChainLayout.Chain.WINDOW, requests);
         return this;
     }
 
-    /** Requests that the chain may issue in all; then it fails with ELOOP. */
-    public Chain budget(long requests) {
-        memory.setLong(chain + ChainLayout.Chain.BUDGET, requests);
+    /**
+     * Allows the chain to loop: steps may name earlier ones and be run again. It may issue {@code requests} requests in
+     * all, then it fails with ELOOP. Without a budget each step runs once, and names later ones only.
+     */
+    public Chain budget(int requests) {
+        if (requests < 1) {
+            throw new IllegalArgumentException("a budget is at least 1 request, not " + requests);
+        }
+        memory.setInt(chain + ChainLayout.Chain.BUDGET, requests);
+        memory.setInt(chain + ChainLayout.Chain.FLAGS, ChainLayout.LOOPS);
         return this;
     }
 
@@ -137,6 +155,7 @@ public final class Chain implements AutoCloseable {
         memory.setShort(at + ChainLayout.Step.JOIN, 0);
         memory.setInt(at + ChainLayout.Step.NEXT, 0);
         memory.setShort(at + ChainLayout.Step.FANOUT, 0);
+        memory.setShort(at + ChainLayout.Step.FAULTS, 0);
         memory.setInt(at + ChainLayout.Step.JUMP, 0);
         memory.setInt(at + ChainLayout.Step.FILE, slot);
         memory.setInt(at + ChainLayout.Step.BUFFER, (int) buffer);
@@ -145,11 +164,13 @@ public final class Chain implements AutoCloseable {
         memory.setInt(at + ChainLayout.Step.RW_FLAGS, 0);
         memory.setInt(at + ChainLayout.Step.VALUE, 0);
         memory.setInt(at + ChainLayout.Step.OFFSET_AT, 0);
+        memory.setInt(at + ChainLayout.Step.LENGTH_AT, 0);
         memory.setLong(at + ChainLayout.Step.SEED, position);
         memory.setInt(at + ChainLayout.Step.STATE, ChainLayout.STEP_IDLE);
         memory.setInt(at + ChainLayout.Step.DONE, 0);
         memory.setInt(at + ChainLayout.Step.RESULT, 0);
-        memory.setInt(at + ChainLayout.Step.RETRIED, 0);
+        memory.setInt(at + ChainLayout.Step.RETRIED, 0); // and faulted
+        memory.setInt(at + ChainLayout.Step.INDEX, added);
         step.at(added, at);
         added++;
         return step;
@@ -175,7 +196,9 @@ public final class Chain implements AutoCloseable {
         if (memory.getInt(chain + ChainLayout.Chain.STATE) != ChainLayout.CHAIN_IDLE) {
             throw new IllegalStateException("the chain has run: begin() first");
         }
+        validate(memory.getInt(chain + ChainLayout.Chain.SEALED) != 0);
         lane.enter(this);
+        memory.setLong(chain + ChainLayout.Chain.STARTED_AT, System.nanoTime());
         memory.setIntRelease(chain + ChainLayout.Chain.PUBLISHED, added);
         running = true;
         lane.driver().start(number);
@@ -183,16 +206,58 @@ public final class Chain implements AutoCloseable {
 
     /** Hands the steps added since to whoever steers. */
     public void publish() {
+        validate(false);
         memory.setIntVolatile(chain + ChainLayout.Chain.PUBLISHED, added);
         lane.driver().publish(number);
     }
 
     /** Publishes, and says that no more steps will come. */
     public void seal() {
+        validate(true);
         memory.setIntRelease(chain + ChainLayout.Chain.PUBLISHED, added);
         memory.setIntVolatile(chain + ChainLayout.Chain.SEALED, 1);
         if (running) {
             lane.driver().publish(number);
+        }
+    }
+
+    /** A step names another, in {@link Step#next} or a jump. */
+    void hasEdges() {
+        hasEdges = true;
+    }
+
+    /**
+     * Refuses steps that would go astray, before they are published: whoever steers would find out only when it gets there.
+     *
+     * @param complete whether no more steps will come
+     * @throws IllegalArgumentException if a step names one that is not there, or an earlier one though the chain has no budget
+     */
+    private void validate(boolean complete) {
+        boolean loops = memory.getInt(chain + ChainLayout.Chain.FLAGS) != 0;
+        for (int index = validated; hasEdges && index < added; index++) {
+            long at = memory.step(chain, index);
+            int fanout = memory.getShort(at + ChainLayout.Step.FANOUT);
+            if (fanout > 0) {
+                int next = memory.getInt(at + ChainLayout.Step.NEXT);
+                validate(index, next, next + fanout - 1, complete, loops);
+            }
+            if (memory.getByte(at + ChainLayout.Step.ON_SHORT) == ChainLayout.SHORT_JUMP
+                    || memory.getByte(at + ChainLayout.Step.ON_ERROR) == ChainLayout.ERROR_JUMP) {
+                int jump = memory.getInt(at + ChainLayout.Step.JUMP);
+                validate(index, jump, jump, complete, loops);
+            }
+        }
+        validated = added;
+    }
+
+    private void validate(int index, int first, int last, boolean complete, boolean loops) {
+        if (first < 0 || last < first || (complete && last >= added) || last - index >= capacity) {
+            throw new IllegalArgumentException(
+                    "step " + index + " names step " + last + " of a chain of " + added + ", capacity " + capacity);
+        }
+        if (first <= index && !loops) {
+            throw new IllegalArgumentException("step " + index + " names step " + first
+                    + ", which is not behind it: a chain that may loop needs a budget()");
         }
     }
 

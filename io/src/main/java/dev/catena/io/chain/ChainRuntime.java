@@ -1,7 +1,7 @@
 package dev.catena.io.chain;
 
 import dev.catena.io.internal.Backend;
-import dev.catena.io.internal.Driver;
+import dev.catena.io.internal.ChainLayout;
 import dev.catena.io.internal.SharedMemory;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -26,7 +26,8 @@ public final class ChainRuntime implements AutoCloseable {
     private static final Map<String, ChainRuntime> OPEN = new TreeMap<>();
 
     private final Backend backend;
-    private final EnumMap<Placement, ArrayDeque<Driver>> idle = new EnumMap<>(Placement.class);
+    private final EnumMap<Placement, ArrayDeque<Track>> idle = new EnumMap<>(Placement.class);
+    private int tracks;
     private int users = 1;
 
     private ChainRuntime(Backend backend) {
@@ -110,27 +111,43 @@ public final class ChainRuntime implements AutoCloseable {
         return ChainFile.open(backend, path, mode, access);
     }
 
-    /** A lane. Lanes are kept when closed and given out again. */
+    /** A lane. What it runs on is kept when it is closed, and given out again. */
     public Lane lane(Placement placement) {
-        Driver driver;
         synchronized (idle) {
-            driver = queue(placement).poll();
-        }
-        return new Lane(this, placement, driver != null ? driver : backend.driver(placement == Placement.RESIDENT));
-    }
-
-    void giveBack(Placement placement, Driver driver) {
-        synchronized (idle) {
-            queue(placement).push(driver);
+            Track track = queue(placement).poll();
+            if (track == null) {
+                track = new Track(tracks, placement, backend.driver(placement == Placement.RESIDENT));
+                tracks++;
+            }
+            return new Lane(this, track);
         }
     }
 
-    private ArrayDeque<Driver> queue(Placement placement) {
-        ArrayDeque<Driver> queue = idle.get(placement);
+    void giveBack(Track track) {
+        synchronized (idle) {
+            queue(track.placement()).push(track);
+        }
+    }
+
+    private ArrayDeque<Track> queue(Placement placement) {
+        ArrayDeque<Track> queue = idle.get(placement);
         if (queue == null) {
             throw new AssertionError(placement);
         }
         return queue;
+    }
+
+    /** What every lane did so far, by kind of chain. */
+    public List<ChainAccount> accounts() {
+        List<ChainAccount> accounts = new ArrayList<>();
+        for (int number = 0; number < ChainLayout.MAX_ACCOUNTS; number++) {
+            long account = memory().account(number);
+            if (memory().getIntAcquire(account + ChainLayout.Account.IN_USE) == 0) {
+                break;
+            }
+            accounts.add(ChainAccount.read(memory().segment(account, ChainLayout.Account.BYTES)));
+        }
+        return accounts;
     }
 
     /** Chain memory in use, in bytes by owner. */
@@ -161,7 +178,7 @@ public final class ChainRuntime implements AutoCloseable {
             OPEN.remove(backend.name(), this);
         }
         synchronized (idle) {
-            idle.values().forEach(drivers -> drivers.forEach(Driver::close));
+            idle.values().forEach(queue -> queue.forEach(track -> track.driver().close()));
             idle.clear();
         }
         backend.close();

@@ -52,7 +52,7 @@ public final class ChunkReader implements AutoCloseable {
         chunks = (int) Math.max(0, total - firstChunk);
         ahead = Math.clamp(chunks, 2, aheadChunks);
         lane = runtime.lane(Placement.RESIDENT);
-        chain = lane.chain(Integer.highestOneBit(2 * ahead - 1)).window(WINDOW);
+        chain = lane.chain(Integer.highestOneBit(2 * ahead - 1), "table read").window(WINDOW);
         buffers = runtime.allocate((long) ahead * ChunkWriter.CHUNK, "chunk reader");
         table = runtime.allocate(Math.max(8, chunks * 8L), "checksum table");
         MemorySegment.copy(checksums, firstChunk * 8, table.segment(), 0, chunks * 8L);

@@ -63,7 +63,7 @@ public final class ChunkWriter implements AutoCloseable {
         this.runtime = runtime;
         this.file = file;
         lane = runtime.lane(Placement.RESIDENT);
-        chain = lane.chain(CAPACITY).window(WINDOW);
+        chain = lane.chain(CAPACITY, "table write").window(WINDOW);
         buffers = runtime.allocate((long) BUFFERS * CHUNK, "chunk writer");
         memory = buffers.segment();
         chain.start();

@@ -9,29 +9,31 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Lane implements AutoCloseable {
     private final ChainRuntime runtime;
-    private final Placement placement;
-    private final Driver driver;
+    private final Track track;
     private @Nullable Chain running;
     private boolean closed;
 
-    Lane(ChainRuntime runtime, Placement placement, Driver driver) {
+    Lane(ChainRuntime runtime, Track track) {
         this.runtime = runtime;
-        this.placement = placement;
-        this.driver = driver;
+        this.track = track;
     }
 
     /** A new chain with room for {@code capacity} steps at a time, a power of two up to 4096. */
     public Chain chain(int capacity) {
-        return new Chain(runtime, this, capacity);
+        return chain(capacity, "other");
     }
 
-    /** Where its chains run. */
-    public Placement placement() {
-        return placement;
+    /**
+     * A new chain with room for {@code capacity} steps at a time, a power of two up to 4096.
+     *
+     * @param kind what it is for, in the accounts ({@link ChainRuntime#accounts}): 24 bytes count
+     */
+    public Chain chain(int capacity, String kind) {
+        return new Chain(runtime, this, capacity, track.account(runtime.memory(), kind));
     }
 
     Driver driver() {
-        return driver;
+        return track.driver();
     }
 
     /** Waits for the chain that runs before: the lane's order. */
@@ -58,6 +60,6 @@ public final class Lane implements AutoCloseable {
             throw new AssertionError("lane closed twice");
         }
         closed = true;
-        runtime.giveBack(placement, driver);
+        runtime.giveBack(track);
     }
 }

@@ -50,6 +50,7 @@ public final class Step {
 
     /** After a short read or write the chain goes on at step {@code target}, one with a join that has been published. */
     public Step jumpOnShort(int target) {
+        chain.hasEdges();
         memory.setInt(at + ChainLayout.Step.JUMP, target);
         return onShort(ChainLayout.SHORT_JUMP);
     }
@@ -61,6 +62,9 @@ public final class Step {
 
     /** On an error the request is issued again, {@code times} at most (255), then the chain ends with the error. */
     public Step retryOnError(int times) {
+        if (times < 0 || times > 255) {
+            throw new IllegalArgumentException("a step is retried 0 to 255 times, not " + times);
+        }
         memory.setByte(at + ChainLayout.Step.ON_ERROR, ChainLayout.ERROR_RETRY);
         memory.setByte(at + ChainLayout.Step.RETRIES, times);
         return this;
@@ -68,6 +72,7 @@ public final class Step {
 
     /** On an error the chain goes on at step {@code target}, one with a join that has been published. */
     public Step jumpOnError(int target) {
+        chain.hasEdges();
         memory.setInt(at + ChainLayout.Step.JUMP, target);
         memory.setByte(at + ChainLayout.Step.ON_ERROR, ChainLayout.ERROR_JUMP);
         return this;
@@ -128,6 +133,40 @@ public final class Step {
         return data(ChainLayout.OFFSET_INDIRECT);
     }
 
+    /**
+     * The length is the u64 at {@code offset} of {@code region} when the step is issued, and that u64 becomes -1 in the
+     * same instant: others may add to the data, by compare and set, until they find -1 there.
+     */
+    public Step lengthAt(Region region, long offset) {
+        memory.setInt(at + ChainLayout.Step.LENGTH_AT, place(region, offset));
+        return data(ChainLayout.LENGTH_INDIRECT);
+    }
+
+    /** For tests: the step's first {@code times} requests do nothing and fail with {@code errno}. Needs Linux 6.10. */
+    public Step fault(int errno, int times) {
+        if (errno < 1 || errno > 4095) {
+            throw new IllegalArgumentException("an error number is 1 to 4095, not " + errno);
+        }
+        return faults(-errno, times);
+    }
+
+    /** For tests: the step's first {@code times} requests move {@code bytes} bytes at most. */
+    public Step cut(int bytes, int times) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("a request moves 0 bytes or more, not " + bytes);
+        }
+        return faults(bytes, times);
+    }
+
+    private Step faults(int fault, int times) {
+        if (times < 0 || times > 65535) {
+            throw new IllegalArgumentException("a step meets 0 to 65535 faults, not " + times);
+        }
+        memory.setInt(at + ChainLayout.Step.FAULT, fault);
+        memory.setShort(at + ChainLayout.Step.FAULTS, times);
+        return this;
+    }
+
     /** Issued when nothing of the chain is in flight. */
     public Step barrier() {
         return data(ChainLayout.BARRIER);
@@ -135,6 +174,9 @@ public final class Step {
 
     /** Issued when {@code arrivals} other steps have named it in {@link #next}, instead of in order. */
     public Step join(int arrivals) {
+        if (arrivals < 0 || arrivals > 65535) {
+            throw new IllegalArgumentException("a step waits for 0 to 65535 arrivals, not " + arrivals);
+        }
         memory.setShort(at + ChainLayout.Step.JOIN, arrivals);
         return this;
     }
@@ -150,6 +192,7 @@ public final class Step {
             throw new IllegalArgumentException(
                     "a step has 1 to " + ChainLayout.MAX_FANOUT + " successors, not " + count);
         }
+        chain.hasEdges();
         memory.setInt(at + ChainLayout.Step.NEXT, first);
         memory.setShort(at + ChainLayout.Step.FANOUT, count);
         return this;
@@ -158,10 +201,5 @@ public final class Step {
     private Step data(int action) {
         memory.setShort(at + ChainLayout.Step.DATA, memory.getShort(at + ChainLayout.Step.DATA) | action);
         return this;
-    }
-
-    /** The chain, to run it. */
-    public Chain chain() {
-        return chain;
     }
 }

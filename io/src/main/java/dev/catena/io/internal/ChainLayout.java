@@ -1,21 +1,25 @@
 package dev.catena.io.internal;
 
 /**
- * The chain ABI, version 1, as offsets in bytes: the mirror of {@code catena_chain.h}, where each field is described
+ * The chain ABI, version 2, as offsets in bytes: the mirror of {@code catena_chain.h}, where each field is described
  * and where it says who writes what. {@code ChainLayoutTest} compares the two through the compiled program's BTF.
  * Names are those of the header, in capitals.
  */
 public final class ChainLayout {
     public static final int MAGIC = 0x414e5443;
-    public static final int ABI_VERSION = 1;
+    public static final int ABI_VERSION = 2;
     public static final int HEADER_OFFSET = 4096;
 
     public static final int MAX_FILES = 16384;
-    public static final int MAX_RINGS = 64;
-    public static final int MAX_CHAINS = 1024;
+    public static final int MAX_RINGS = 256;
+    public static final int MAX_CHAINS = 4096;
+    public static final int MAX_ACCOUNTS = 1024;
     public static final int MAX_STEPS = 4096;
     public static final int MAX_FANOUT = 32;
+    public static final int MAX_WINDOW = 64;
     public static final int MAX_HASHED = 131072;
+    public static final int LATENCY_BUCKETS = 32;
+    public static final int MESSAGE_ENTRIES = 64;
 
     public static final int NOP = 0;
     public static final int READ = 1;
@@ -37,28 +41,34 @@ public final class ChainLayout {
     public static final int STORE_SUM = 8;
     public static final int OFFSET_INDIRECT = 16;
     public static final int BARRIER = 32;
+    public static final int LENGTH_INDIRECT = 64;
+    public static final int DATA_BITS = 127;
 
     public static final int STEP_IDLE = 0;
-    public static final int STEP_ISSUED = 1;
-    public static final int STEP_DONE = 2;
-    public static final int STEP_FAILED = 3;
+    public static final int STEP_DEFERRED = 1;
+    public static final int STEP_ISSUED = 2;
+    public static final int STEP_DONE = 3;
+    public static final int STEP_FAILED = 4;
 
     public static final int CHAIN_IDLE = 0;
     public static final int CHAIN_RUNNING = 1;
     public static final int CHAIN_FINISHED = 2;
 
+    public static final int LOOPS = 1;
+
     public static final long TAG = 0xCA7EL;
     public static final int KIND_STEP = 1;
     public static final int KIND_DOORBELL = 2;
-    public static final int KIND_MESSAGE = 3;
+    public static final int KIND_ENDED = 3;
     public static final int KIND_REGISTER = 4;
     public static final int KIND_RELEASE = 5;
+    public static final int KIND_AWAITED = 6;
 
     private ChainLayout() {}
 
     /** {@code struct catena_header}. */
     public static final class Header {
-        public static final int BYTES = 40;
+        public static final int BYTES = 48;
         public static final int MAGIC = 0;
         public static final int ABI_VERSION = 4;
         public static final int BASE = 8;
@@ -66,6 +76,8 @@ public final class ChainLayout {
         public static final int FILES = 24;
         public static final int RINGS = 28;
         public static final int CHAINS = 32;
+        public static final int ACCOUNTS = 36;
+        public static final int DATA = 40;
 
         private Header() {}
     }
@@ -99,6 +111,8 @@ public final class ChainLayout {
         public static final int NANOS = 64;
         public static final int DOORBELLS = 72;
         public static final int MESSAGES = 80;
+        public static final int NOW = 88;
+        public static final int STARVED = 96;
 
         private Ring() {}
     }
@@ -114,6 +128,7 @@ public final class ChainLayout {
         public static final int JOIN = 6;
         public static final int NEXT = 8;
         public static final int FANOUT = 12;
+        public static final int FAULTS = 14;
         public static final int JUMP = 16;
         public static final int FILE = 20;
         public static final int BUFFER = 24;
@@ -122,6 +137,7 @@ public final class ChainLayout {
         public static final int RW_FLAGS = 40;
         public static final int VALUE = 44;
         public static final int OFFSET_AT = 48;
+        public static final int LENGTH_AT = 52;
         public static final int SEED = 56;
         public static final int STATE = 64;
         public static final int ARRIVED = 68;
@@ -130,8 +146,13 @@ public final class ChainLayout {
         public static final int HANDLED = 80;
         public static final int RESULT = 84;
         public static final int RETRIED = 88;
+        public static final int FAULTED = 90;
+        public static final int INDEX = 92;
         public static final int HASH = 96;
         public static final int POSITION = 104;
+        public static final int ISSUED_AT = 112;
+        public static final int DEFERRED = 120;
+        public static final int FAULT = 124;
 
         private Step() {}
     }
@@ -148,7 +169,12 @@ public final class ChainLayout {
         public static final int MAILBOX = 24;
         public static final int AWAITED = 28;
         public static final int BUDGET = 32;
+        public static final int STARVED = 36;
         public static final int FENCE = 40;
+        public static final int ACCOUNT = 44;
+        public static final int FLAGS = 48;
+        public static final int DEFERRED = 52;
+        public static final int STARTED_AT = 56;
         public static final int STATE = 64;
         public static final int IN_FLIGHT = 68;
         public static final int SCANNED = 72;
@@ -167,14 +193,40 @@ public final class ChainLayout {
         private Chain() {}
     }
 
+    /** {@code struct catena_account}. */
+    public static final class Account {
+        public static final int BYTES = 648;
+        public static final int KIND = 0;
+        public static final int IN_USE = 24;
+        public static final int LANE = 28;
+        public static final int RING = 32;
+        public static final int RESIDENT = 36;
+        public static final int CHAINS = 40;
+        public static final int FAILED = 48;
+        public static final int STEPS = 56;
+        public static final int COMPLETIONS = 64;
+        public static final int ISSUED_BY_PROGRAM = 72;
+        public static final int ISSUED_BY_USER = 80;
+        public static final int BYTES_MOVED = 88;
+        public static final int RETRIES = 96;
+        public static final int SHORT_IOS = 104;
+        public static final int DROPS = 112;
+        public static final int MISMATCHES = 120;
+        public static final int NANOS = 128;
+        public static final int REQUEST_LATENCY = 136;
+        public static final int CHAIN_LATENCY = 392;
+
+        private Account() {}
+    }
+
     /** user_data of a request, see the header. */
-    public static long userData(int kind, int ring, int chain, int index, int attempt) {
+    public static long userData(int kind, int ring, int chain, int slot, int attempt) {
         return TAG << 48
                 | (long) kind << 44
-                | (long) ring << 38
-                | (long) chain << 28
-                | (index & 0xfffffL) << 8
-                | (attempt & 0xffL);
+                | (long) ring << 36
+                | (long) chain << 24
+                | (slot & 0xfffL) << 12
+                | (attempt & 0xfffL);
     }
 
     public static boolean isTagged(long userData) {
@@ -186,14 +238,25 @@ public final class ChainLayout {
     }
 
     public static int chain(long userData) {
-        return (int) (userData >>> 28) & 0x3ff;
+        return (int) (userData >>> 24) & 0xfff;
     }
 
-    public static int index(long userData) {
-        return (int) (userData >>> 8) & 0xfffff;
+    /** Slot of the step in its chain's array. */
+    public static int slot(long userData) {
+        return (int) (userData >>> 12) & 0xfff;
     }
 
     public static int attempt(long userData) {
-        return (int) userData & 0xff;
+        return (int) userData & 0xfff;
+    }
+
+    /** Whether the step's attempt of this request, or a later one, was {@code handled}. */
+    public static boolean isHandled(int handled, long userData) {
+        return (handled - (int) userData) << 20 >= 0;
+    }
+
+    /** The bucket of a latency histogram that a time belongs to. */
+    public static int bucket(long nanos) {
+        return nanos <= 1 ? 0 : Math.min(63 - Long.numberOfLeadingZeros(nanos), LATENCY_BUCKETS - 1);
     }
 }

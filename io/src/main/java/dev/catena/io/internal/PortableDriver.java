@@ -68,8 +68,13 @@ final class PortableDriver implements Driver, Interpreter.Requests {
     }
 
     @Override
-    public boolean hasRoom() {
+    public boolean hasRoom(int inFlight) {
         return true;
+    }
+
+    @Override
+    public void issueFault(int result, long userData) {
+        completions.add(new Completion(userData, result));
     }
 
     @Override

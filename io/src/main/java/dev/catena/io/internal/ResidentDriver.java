@@ -123,9 +123,9 @@ final class ResidentDriver implements Driver {
             long data = mailbox.completionData();
             int result = mailbox.completionResult();
             mailbox.takeCompletion();
-            if (kind(data) == KIND_MESSAGE) {
-                finishMessages += index(data) == 0 ? 1 : 0;
-            } else if (result < 0) {
+            if (kind(data) == KIND_ENDED) {
+                finishMessages++;
+            } else if (result < 0 && kind(data) != KIND_AWAITED) {
                 throw new RingException("message to the resident ring", -result);
             }
         }

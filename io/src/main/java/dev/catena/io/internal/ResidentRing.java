@@ -98,13 +98,19 @@ final class ResidentRing implements AutoCloseable, Interpreter.Requests {
                 memory.setInt(memory.chain(chain(data)) + Chain.DRY, 0);
                 interpreter.advance(chain(data));
             }
+            interpreter.feedStarved(number);
         }
         ring.wake();
     }
 
     @Override
-    public boolean hasRoom() {
-        return ring.hasRoom();
+    public boolean hasRoom(int inFlight) {
+        return ring.hasRoom(inFlight, MESSAGE_ENTRIES);
+    }
+
+    @Override
+    public void issueFault(int result, long userData) {
+        ring.issueFault(result, userData);
     }
 
     @Override

@@ -38,6 +38,7 @@ final class Ring implements AutoCloseable {
     private static final int OP_WRITE = 23;
     private static final int OP_MSG_RING = 40;
     private static final int FSYNC_DATASYNC = 1;
+    private static final int NOP_INJECT_RESULT = 1;
     private static final int CQE_SKIP_SUCCESS = 1 << 6;
     private static final int SQE_BYTES = 64;
     private static final int CQE_BYTES = 16;
@@ -65,8 +66,8 @@ final class Ring implements AutoCloseable {
      */
     Ring(SharedMemory memory, int entries, int completions, int flags, int idleMillis, String owner) {
         this.memory = memory;
-        queues = memory.allocate(1024 + (long) completions * CQE_BYTES, owner);
-        sqes = memory.allocate((long) entries * SQE_BYTES, owner);
+        queues = memory.allocateControl(1024 + (long) completions * CQE_BYTES, owner);
+        sqes = memory.allocateControl((long) entries * SQE_BYTES, owner);
         MemorySegment params = arena.allocate(120, 8);
         params.set(ValueLayout.JAVA_INT, 4, completions);
         params.set(ValueLayout.JAVA_INT, 8, flags | SETUP_CQSIZE | SETUP_SUBMIT_ALL | SETUP_NO_MMAP | SETUP_NO_SQARRAY);
@@ -112,8 +113,9 @@ final class Ring implements AutoCloseable {
         memory.setInt(entry + ChainLayout.Ring.RESIDENT, resident ? 1 : 0);
     }
 
-    boolean hasRoom() {
-        return memory.getInt(sqTail) - memory.getIntAcquire(sqHead) < sqEntries;
+    /** Whether there is a free SQE, {@code reserved} of them aside, and place for one more completion than {@code inFlight}. */
+    boolean hasRoom(int inFlight, int reserved) {
+        return inFlight <= cqMask && pending() < sqEntries - reserved;
     }
 
     /** SQEs written and not yet taken by the kernel. */
@@ -132,6 +134,11 @@ final class Ring implements AutoCloseable {
                 push(OP_WRITE, 0, fd, position, memory.base() + buffer, length, rwFlags, userData);
             default -> throw new AssertionError("opcode " + opcode);
         }
+    }
+
+    /** A request that does nothing and completes with {@code result}. */
+    void issueFault(int result, long userData) {
+        push(OP_NOP, 0, -1, 0, 0, result, NOP_INJECT_RESULT, userData);
     }
 
     /** A message for another ring, which gets a completion with {@code userData}; a failure completes here, with the same. */

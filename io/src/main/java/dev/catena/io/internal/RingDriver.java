@@ -122,8 +122,8 @@ final class RingDriver implements Driver, Interpreter.Requests {
                 continue;
             }
             if (isSteered()) {
-                long step = memory.step(memory.chain(chain(data)), index(data));
-                if ((byte) (memory.getInt(step + Step.HANDLED) - attempt(data)) >= 0) {
+                long step = memory.step(memory.chain(chain(data)), slot(data));
+                if (isHandled(memory.getInt(step + Step.HANDLED), data)) {
                     continue;
                 }
                 memory.setIntVolatile(entry + ChainLayout.Ring.STEERING, 0);
@@ -134,8 +134,13 @@ final class RingDriver implements Driver, Interpreter.Requests {
     }
 
     @Override
-    public boolean hasRoom() {
-        return ring.hasRoom();
+    public boolean hasRoom(int inFlight) {
+        return ring.hasRoom(inFlight, 0);
+    }
+
+    @Override
+    public void issueFault(int result, long userData) {
+        ring.issueFault(result, userData);
     }
 
     @Override

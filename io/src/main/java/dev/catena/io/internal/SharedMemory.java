@@ -4,15 +4,16 @@ import dev.catena.io.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
+import java.nio.charset.StandardCharsets;
 import java.util.BitSet;
 import java.util.Map;
-import java.util.TreeMap;
 
 /**
  * The memory that chains live in: tables, rings, step arrays and data buffers, addressed by offset. With a steering
  * program it is the program's arena, else plain memory of this process. Layout: {@code catena_chain.h}.
  *
- * <p>Allocation is by whole pages, first fit, under this object's lock; it touches every page, because the steering
+ * <p>Control memory (rings, step arrays) and data memory (what steps read, write, compare and store) are apart, so that
+ * a step can be kept from touching the first. Allocation is by whole pages under this object's lock; it touches every page, because the steering
  * program reads an absent page as zero and loses what it writes there. Pages are kept when freed and given out again.
  *
  * <p>Field access is by plain, acquire/release or volatile methods: a name says the order it gives.
@@ -21,23 +22,26 @@ public final class SharedMemory implements AutoCloseable {
     public static final int PAGE = 4096;
     /** Size without a steering program, in bytes: addresses only, backed when touched. */
     private static final long PLAIN_BYTES = 1L << 30;
+    /** The part of the memory that control memory has. */
+    private static final int CONTROL_PART = 8;
 
     private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
     private static final VarHandle LONG = ValueLayout.JAVA_LONG.varHandle();
 
-    private record Allocation(long bytes, String owner) {}
-
     private final MemorySegment segment;
     private final long base;
     private final AutoCloseable backing;
-    private final TreeMap<Long, Long> free = new TreeMap<>();
-    private final Map<Long, Allocation> live = new TreeMap<>();
+    private final PageHeap control;
+    private final PageHeap data;
     private final BitSet chains = new BitSet(ChainLayout.MAX_CHAINS);
     private final BitSet rings = new BitSet(ChainLayout.MAX_RINGS);
     private final BitSet files = new BitSet(ChainLayout.MAX_FILES);
+    private final BitSet accounts = new BitSet(ChainLayout.MAX_ACCOUNTS);
     private final long filesOffset;
     private final long ringsOffset;
     private final long chainsOffset;
+    private final long accountsOffset;
+    private final long dataOffset;
 
     /** Over {@code segment}, whose first byte is page-aligned and at offset 0; {@code backing} is closed with this. */
     SharedMemory(MemorySegment segment, AutoCloseable backing) {
@@ -48,9 +52,12 @@ public final class SharedMemory implements AutoCloseable {
         filesOffset = tables;
         ringsOffset = wholePages(filesOffset + (long) ChainLayout.MAX_FILES * ChainLayout.File.BYTES);
         chainsOffset = wholePages(ringsOffset + (long) ChainLayout.MAX_RINGS * ChainLayout.Ring.BYTES);
-        long heap = wholePages(chainsOffset + (long) ChainLayout.MAX_CHAINS * ChainLayout.Chain.BYTES);
+        accountsOffset = wholePages(chainsOffset + (long) ChainLayout.MAX_CHAINS * ChainLayout.Chain.BYTES);
+        long heap = wholePages(accountsOffset + (long) ChainLayout.MAX_ACCOUNTS * ChainLayout.Account.BYTES);
+        dataOffset = wholePages(segment.byteSize() / CONTROL_PART);
         segment.asSlice(PAGE, heap - PAGE).fill((byte) 0);
-        free.put(heap, segment.byteSize() - heap);
+        control = new PageHeap(heap, dataOffset);
+        data = new PageHeap(dataOffset, segment.byteSize());
         long header = ChainLayout.HEADER_OFFSET;
         setInt(header + ChainLayout.Header.MAGIC, ChainLayout.MAGIC);
         setInt(header + ChainLayout.Header.ABI_VERSION, ChainLayout.ABI_VERSION);
@@ -59,6 +66,8 @@ public final class SharedMemory implements AutoCloseable {
         setInt(header + ChainLayout.Header.FILES, (int) filesOffset);
         setInt(header + ChainLayout.Header.RINGS, (int) ringsOffset);
         setInt(header + ChainLayout.Header.CHAINS, (int) chainsOffset);
+        setInt(header + ChainLayout.Header.ACCOUNTS, (int) accountsOffset);
+        setInt(header + ChainLayout.Header.DATA, (int) dataOffset);
     }
 
     /** Plain memory of this process. */
@@ -87,52 +96,58 @@ public final class SharedMemory implements AutoCloseable {
         return base;
     }
 
+    /** Offset of data memory, which goes on to the end. */
+    long dataOffset() {
+        return dataOffset;
+    }
+
     /**
-     * Zeroed pages; the offset of the first.
+     * Zeroed pages of data memory; the offset of the first.
      *
      * @throws OutOfMemoryError if there is no run of free pages as long as that
      */
     public synchronized long allocate(long bytes, String owner) {
+        return zeroed(data, bytes, owner);
+    }
+
+    /** As {@link #allocate}, of control memory. */
+    public synchronized long allocateControl(long bytes, String owner) {
+        return zeroed(control, bytes, owner);
+    }
+
+    private long zeroed(PageHeap heap, long bytes, String owner) {
         long rounded = wholePages(Math.max(bytes, 1));
-        for (Map.Entry<Long, Long> run : free.entrySet()) {
-            long bytesFree = run.getValue(); // now: removing from a TreeMap may change the entry in hand
-            if (bytesFree >= rounded) {
-                long offset = run.getKey();
-                free.remove(offset);
-                if (bytesFree > rounded) {
-                    free.put(offset + rounded, bytesFree - rounded);
-                }
-                live.put(offset, new Allocation(rounded, owner));
-                segment.asSlice(offset, rounded).fill((byte) 0);
-                return offset;
-            }
-        }
-        throw new OutOfMemoryError("no chain memory: " + bytes + " bytes for " + owner + "; in use: " + inUse());
+        long offset = heap.allocate(rounded, owner);
+        segment.asSlice(offset, rounded).fill((byte) 0);
+        return offset;
     }
 
     /** Gives pages back. AssertionError if {@code offset} is not the start of a live allocation. */
     public synchronized void free(long offset) {
-        Allocation allocation = live.remove(offset);
-        if (allocation == null) {
+        if (!(offset < dataOffset ? control : data).free(offset)) {
             throw new AssertionError("free of chain memory that is not allocated (freed twice?): offset " + offset);
         }
-        long start = offset;
-        long bytes = allocation.bytes;
-        Map.Entry<Long, Long> before = free.lowerEntry(offset);
-        if (before != null && before.getKey() + before.getValue() == start) {
-            start = before.getKey();
-            bytes += before.getValue();
-            free.remove(start);
-        }
-        Long after = free.remove(offset + allocation.bytes);
-        free.put(start, bytes + (after == null ? 0 : after));
     }
 
     /** Bytes in use, by owner. */
     public synchronized Map<String, Long> inUse() {
-        Map<String, Long> byOwner = new TreeMap<>();
-        live.values().forEach(allocation -> byOwner.merge(allocation.owner, allocation.bytes, Long::sum));
-        return byOwner;
+        Map<String, Long> both = control.inUse();
+        data.inUse().forEach((owner, bytes) -> both.merge(owner, bytes, Long::sum));
+        return both;
+    }
+
+    /** Number of a new account of {@code lane} for chains of {@code kind}; the last one, shared, when there is no other. */
+    public synchronized int allocateAccount(int lane, String kind, boolean resident) {
+        int number = Math.min(accounts.nextClearBit(0), ChainLayout.MAX_ACCOUNTS - 1);
+        accounts.set(number);
+        long account = account(number);
+        byte[] name = kind.getBytes(StandardCharsets.UTF_8);
+        int length = Math.min(name.length, ChainLayout.Account.IN_USE);
+        MemorySegment.copy(name, 0, segment, ValueLayout.JAVA_BYTE, account + ChainLayout.Account.KIND, length);
+        setInt(account + ChainLayout.Account.LANE, lane);
+        setInt(account + ChainLayout.Account.RESIDENT, resident ? 1 : 0);
+        setIntRelease(account + ChainLayout.Account.IN_USE, 1);
+        return number;
     }
 
     /** Number of a free chain, zeroed. */
@@ -194,6 +209,10 @@ public final class SharedMemory implements AutoCloseable {
         return ringsOffset + (long) number * ChainLayout.Ring.BYTES;
     }
 
+    public long account(int number) {
+        return accountsOffset + (long) number * ChainLayout.Account.BYTES;
+    }
+
     long file(int slot) {
         return filesOffset + (long) slot * ChainLayout.File.BYTES;
     }
@@ -252,6 +271,11 @@ public final class SharedMemory implements AutoCloseable {
     public void setIntVolatile(long offset, int value) {
         INT.setVolatile(segment, offset, value);
         VarHandle.fullFence();
+    }
+
+    /** Exchanges an aligned u64, with full barriers. */
+    long getAndSetLong(long offset, long value) {
+        return (long) LONG.getAndSet(segment, offset, value);
     }
 
     public long getLongAcquire(long offset) {

@@ -28,6 +28,7 @@ class ChainLayoutTest {
             compare(btf, "catena_ring", ChainLayout.Ring.class);
             compare(btf, "catena_step", ChainLayout.Step.class);
             compare(btf, "catena_chain", ChainLayout.Chain.class);
+            compare(btf, "catena_account", ChainLayout.Account.class);
         }
     }
 
@@ -62,6 +63,7 @@ class ChainLayoutTest {
                 "catena_data",
                 "catena_step_state",
                 "catena_chain_state",
+                "catena_chain_flag",
                 "catena_kind"
             }) {
                 Map<String, Integer> values = btf.enumValues(name);
@@ -78,12 +80,15 @@ class ChainLayoutTest {
 
     @Test
     void userDataHoldsWhatWasPutIn() {
-        long data = ChainLayout.userData(ChainLayout.KIND_STEP, 63, 1023, 0xfffff, 0x1ff);
+        long data = ChainLayout.userData(ChainLayout.KIND_STEP, 255, 4095, 0xfff, 0x1fff);
         assertTrue(ChainLayout.isTagged(data));
         assertEquals(ChainLayout.KIND_STEP, ChainLayout.kind(data));
-        assertEquals(1023, ChainLayout.chain(data));
-        assertEquals(0xfffff, ChainLayout.index(data));
-        assertEquals(0xff, ChainLayout.attempt(data));
+        assertEquals(4095, ChainLayout.chain(data));
+        assertEquals(0xfff, ChainLayout.slot(data));
+        assertEquals(0xfff, ChainLayout.attempt(data));
+        assertTrue(ChainLayout.isHandled(0x1fff, data));
+        assertTrue(ChainLayout.isHandled(0x2000, data));
+        assertFalse(ChainLayout.isHandled(0x1ffe, data));
         assertFalse(ChainLayout.isTagged(~data));
     }
 }
