@@ -106,6 +106,34 @@ apt_update() {
   apt-get -q -o DPkg::Lock::Timeout=300 update >"$root/target/apt.log" 2>&1 </dev/null
 }
 
+# Sets `mirror` to where this machine's apt has Debian from; fails on any other system.
+find_mirror() {
+  has apt-get && has dpkg-deb && [ -r /etc/os-release ] && [ "$(. /etc/os-release && echo "$ID")" = debian ] || return 1
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep -v security | grep '/debian/*$' |
+    sort -u | head -n 1)
+  [ -n "$mirror" ]
+}
+
+# private_apt DIRECTORY SUITE... fetches the package lists of those suites that `mirror` has, with lists, cache and sources of its own:
+# the system's apt knows nothing of it. Sets `private`, the options that make apt-get and apt-cache use them. All output is in
+# DIRECTORY/apt.log. Fails if apt-get did, which it also does if only one suite is missing.
+private_apt() {
+  local work=$1 suite keyring=/usr/share/keyrings/debian-archive-keyring.gpg signed=
+  shift
+  [ -r $keyring ] && signed="[signed-by=$keyring]"
+  rm -rf "$work"/{lists,cache}
+  mkdir -p "$work"/lists/partial "$work"/cache/archives/partial || return 1
+  for suite in "$@"; do
+    case $suite in
+    *-security) echo "deb $signed ${mirror%/debian*}/debian-security $suite main" ;;
+    *) echo "deb $signed $mirror $suite main" ;;
+    esac
+  done >"$work/sources.list"
+  private=(-q -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$work/lists"
+    -o "Dir::Cache=$work/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none)
+  apt-get "${private[@]}" update >"$work/apt.log" 2>&1 </dev/null
+}
+
 # ---- clang -----------------------------------------------------------------------------------------------------------------
 
 # Prints the path of a clang that is new enough for the BPF programs; fails where there is none.
@@ -180,22 +208,16 @@ find_libbpf() {
   return 1
 }
 
-# Fetches libbpf from a newer Debian suite into the user's cache, from the mirror that this machine's apt uses, with lists,
-# cache and sources of its own: the system's apt knows nothing of it. Returns 2 where that cannot work, 1 where it did not.
+# Fetches libbpf from a newer Debian suite into the user's cache. Returns 2 where that cannot work, 1 where it did not.
 fetch_libbpf() {
-  local mirror suite suites keyring work=$LIBBPF_CACHE/work
+  local mirror suite suites work=$LIBBPF_CACHE/work
   local -a private
-  has apt-get && has dpkg-deb && [ -r /etc/os-release ] || return 2
-  [ "$(. /etc/os-release && echo "$ID")" = debian ] || return 2
+  find_mirror || return 2
   case $(. /etc/os-release && echo "${VERSION_CODENAME:-}") in
   bookworm) suites="bookworm-backports trixie" ;;
   bullseye | '') return 2 ;;
   *) suites=$(. /etc/os-release && echo "$VERSION_CODENAME") ;;
   esac
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep -v security | grep '/debian/*$' |
-    sort -u | head -n 1)
-  [ -n "$mirror" ] || return 2
-  keyring=/usr/share/keyrings/debian-archive-keyring.gpg
   mkdir -p "$work" || return 1
   (
     flock 8
@@ -203,16 +225,8 @@ fetch_libbpf() {
     cd "$work" || exit 1
     for suite in $suites; do
       say "fetching libbpf $LIBBPF_MIN or newer from $suite into $LIBBPF_CACHE"
-      rm -rf lists cache root ./*.deb
-      mkdir -p lists/partial cache/archives/partial
-      if [ -r $keyring ]; then
-        echo "deb [signed-by=$keyring] $mirror $suite main"
-      else
-        echo "deb $mirror $suite main"
-      fi >sources.list
-      private=(-q -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$work/lists"
-        -o "Dir::Cache=$work/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none)
-      apt-get "${private[@]}" update >apt.log 2>&1 </dev/null &&
+      rm -rf root ./*.deb
+      private_apt "$work" "$suite" &&
         apt-get "${private[@]}" download "libbpf1/$suite" >>apt.log 2>&1 </dev/null &&
         dpkg-deb -x ./libbpf1_*.deb root >>apt.log 2>&1 &&
         libbpf_loads root/usr/lib/*/libbpf.so.1 || continue
