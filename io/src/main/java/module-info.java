@@ -2,6 +2,7 @@
 module dev.catena.io {
     requires static transitive org.jspecify;
     requires dev.catena.bpf;
+    requires jdk.jfr;
 
     exports dev.catena.io.chain;
     exports dev.catena.io.memory;

@@ -33,6 +33,7 @@ import picocli.CommandLine.Spec;
             "  catena compare                 all workloads on Catena and RocksDB, within three minutes",
             "  catena doctor                  what this machine offers, and which backend is chosen",
             "  catena db DIR scan --limit 10  the first ten entries of a store",
+            "  catena top DIR                 what the chains of an open store do, live",
             "",
             "Exit codes: 0 done; 1 not done, not found or damaged; 2 wrong usage."
         })
@@ -65,7 +66,8 @@ public final class Main implements Runnable {
         CommandLine line = new CommandLine(main)
                 .addSubcommand(CompareCommand.line(out))
                 .addSubcommand(new DoctorCommand(out))
-                .addSubcommand(DbCommand.line(out));
+                .addSubcommand(DbCommand.line(out))
+                .addSubcommand(new TopCommand(out));
         line.setOut(new PrintWriter(out, true, StandardCharsets.UTF_8));
         line.setErr(new PrintWriter(err, true, StandardCharsets.UTF_8));
         line.setUsageHelpAutoWidth(true);
@@ -102,6 +104,6 @@ public final class Main implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is needed: compare, doctor or db");
+        throw new ParameterException(spec.commandLine(), "a command is needed: compare, doctor, db or top");
     }
 }

@@ -49,12 +49,17 @@ final class ResultTable {
         return rows;
     }
 
-    /** The table as text, a line a row, no space at a line's end. */
+    /** The table as text. */
     static String text(Summary summary) {
         List<List<String>> lines = new ArrayList<>();
         lines.add(HEADINGS);
         lines.addAll(rows(summary));
-        int[] widths = new int[HEADINGS.size()];
+        return text(lines, LEFT_ALIGNED);
+    }
+
+    /** Rows of cells as text, a line a row, the first columns left-aligned; no space at a line's end. */
+    static String text(List<List<String>> lines, int leftAligned) {
+        int[] widths = new int[lines.getFirst().size()];
         for (List<String> line : lines) {
             for (int column = 0; column < widths.length; column++) {
                 widths[column] = Math.max(widths[column], line.get(column).length());
@@ -66,7 +71,7 @@ final class ResultTable {
             for (int column = 0; column < widths.length; column++) {
                 String cell = line.get(column);
                 String padding = " ".repeat(widths[column] - cell.length());
-                row.append(column == 0 ? "" : "  ").append(column < LEFT_ALIGNED ? cell + padding : padding + cell);
+                row.append(column == 0 ? "" : "  ").append(column < leftAligned ? cell + padding : padding + cell);
             }
             text.append(row.toString().stripTrailing()).append('\n');
         }

@@ -16,7 +16,7 @@ import java.util.Set;
 /**
  * Keeps a store to one opener: a lock on the file {@code LOCK}, which the operating system takes back when the process ends, and within
  * the process a set of paths (to a process its own locks are no obstacle, and closing any descriptor of the file would lose the
- * lock). The holder's process id stands in the file, for the message.
+ * lock). Who holds it stands in the file: see {@link StoreProcess}.
  */
 final class DirectoryLock implements AutoCloseable {
     private static final Set<Path> OPEN = new HashSet<>();
@@ -67,18 +67,30 @@ final class DirectoryLock implements AutoCloseable {
         try {
             FileLock lock = channel.tryLock();
             if (lock == null) {
-                String holder = Files.readString(file).strip();
+                String holder = Files.readString(file).lines().findFirst().orElse("");
                 throw new StoreLockedException(directory, "by process " + (holder.isEmpty() ? "unknown" : holder));
             }
-            channel.truncate(0);
-            channel.write(
-                    ByteBuffer.wrap((ProcessHandle.current().pid() + "\n").getBytes(StandardCharsets.US_ASCII)), 0);
+            write(channel, StoreProcess.text(ProcessHandle.current().pid()));
             locked = true;
             return channel;
         } finally {
             if (!locked) {
                 channel.close();
             }
+        }
+    }
+
+    private static void write(FileChannel channel, String text) throws IOException {
+        channel.truncate(0);
+        channel.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.US_ASCII)), 0);
+    }
+
+    /** Tells where in this process the chain memory is, for who wants to watch it. */
+    void tell(long chains) {
+        try {
+            write(channel, StoreProcess.text(ProcessHandle.current().pid(), chains));
+        } catch (IOException e) {
+            throw new StoreIoException("cannot write to the lock of " + directory + ": " + e, e);
         }
     }
 

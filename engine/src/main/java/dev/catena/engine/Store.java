@@ -132,6 +132,7 @@ final class Store {
             DirectoryLock lock = undo.add(DirectoryLock.acquire(path));
             ChainRuntime runtime = undo.add(ChainRuntime.acquire(options.backend()));
             Store store = new Store(path, options, lock, runtime, undo);
+            lock.tell(runtime.address());
             undo.clear();
             store.start();
             return store;

@@ -2,6 +2,7 @@ package dev.catena.io.chain;
 
 import dev.catena.io.internal.ChainLayout;
 import dev.catena.io.internal.SharedMemory;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A program of I/O steps that runs to one completion. It is data in shared memory, interpreted by whoever steers the
@@ -35,6 +36,8 @@ public final class Chain implements AutoCloseable {
     private final Step step;
     private final ChainResult result;
     private final int account;
+    private final String kind;
+    private @Nullable ChainEvent event;
     private int added;
     /** Steps below this were seen to name none but published steps, and no earlier ones. */
     private int validated;
@@ -44,7 +47,7 @@ public final class Chain implements AutoCloseable {
     private boolean running;
     private boolean closed;
 
-    Chain(ChainRuntime runtime, Lane lane, int capacity, int account) {
+    Chain(ChainRuntime runtime, Lane lane, int capacity, int account, String kind) {
         if (capacity < 1 || capacity > ChainLayout.MAX_STEPS || Integer.bitCount(capacity) != 1) {
             throw new IllegalArgumentException(
                     "a chain's capacity is a power of two from 1 to " + ChainLayout.MAX_STEPS + ", not " + capacity);
@@ -53,6 +56,7 @@ public final class Chain implements AutoCloseable {
         this.lane = lane;
         this.capacity = capacity;
         this.account = account;
+        this.kind = kind;
         steps = memory.allocateControl((long) capacity * ChainLayout.Step.BYTES, "chain steps");
         number = memory.allocateChain();
         chain = memory.chain(number);
@@ -201,6 +205,10 @@ public final class Chain implements AutoCloseable {
         memory.setLong(chain + ChainLayout.Chain.STARTED_AT, System.nanoTime());
         memory.setIntRelease(chain + ChainLayout.Chain.PUBLISHED, added);
         running = true;
+        if (ChainEvent.isWanted()) {
+            event = new ChainEvent();
+            event.begin();
+        }
         lane.driver().start(number);
     }
 
@@ -267,8 +275,26 @@ public final class Chain implements AutoCloseable {
             lane.driver().await(number);
             running = false;
             lane.leave(this);
+            if (event != null) {
+                commit(event);
+                event = null;
+            }
         }
         return result;
+    }
+
+    private void commit(ChainEvent ended) {
+        ended.kind = kind;
+        ended.lane = lane.track().number();
+        ended.placement = lane.track().placement().name();
+        ended.result = result.result();
+        ended.steps = result.completedSteps();
+        ended.issuedByProgram = result.issuedByProgram();
+        ended.issuedByUser = result.issuedByUser();
+        ended.bytes = result.bytes();
+        ended.retries = result.retries();
+        ended.shortIos = result.shortIos();
+        ended.commit();
     }
 
     /** Waits until step {@code index} is done, or the chain has ended. */

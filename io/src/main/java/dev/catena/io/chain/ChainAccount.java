@@ -1,10 +1,13 @@
 package dev.catena.io.chain;
 
+import dev.catena.io.internal.ChainLayout;
 import dev.catena.io.internal.ChainLayout.Account;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * What a lane did so far in chains of one kind: counters that whoever steers keeps in the shared memory, and that only
@@ -49,8 +52,20 @@ public record ChainAccount(
         long[] requestLatency,
         long[] chainLatency) {
 
-    /** Reads {@code struct catena_account}. */
-    static ChainAccount read(MemorySegment account) {
+    /** The accounts in use of an account table. */
+    static List<ChainAccount> readAll(MemorySegment table) {
+        List<ChainAccount> accounts = new ArrayList<>();
+        for (int number = 0; number < ChainLayout.MAX_ACCOUNTS; number++) {
+            MemorySegment account = table.asSlice((long) number * Account.BYTES, Account.BYTES);
+            if (account.get(ValueLayout.JAVA_INT, Account.IN_USE) == 0) {
+                break;
+            }
+            accounts.add(read(account));
+        }
+        return accounts;
+    }
+
+    private static ChainAccount read(MemorySegment account) {
         byte[] name = account.asSlice(Account.KIND, Account.IN_USE).toArray(ValueLayout.JAVA_BYTE);
         int length = 0;
         while (length < name.length && name[length] != 0) {

@@ -1,7 +1,6 @@
 package dev.catena.io.chain;
 
 import dev.catena.io.internal.Backend;
-import dev.catena.io.internal.ChainLayout;
 import dev.catena.io.internal.SharedMemory;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -27,6 +26,7 @@ public final class ChainRuntime implements AutoCloseable {
 
     private final Backend backend;
     private final EnumMap<Placement, ArrayDeque<Track>> idle = new EnumMap<>(Placement.class);
+    private final Runnable endEvents;
     private int tracks;
     private int users = 1;
 
@@ -35,6 +35,7 @@ public final class ChainRuntime implements AutoCloseable {
         for (Placement placement : Placement.values()) {
             idle.put(placement, new ArrayDeque<>());
         }
+        endEvents = AccountEvent.register(this);
     }
 
     /** Tries every backend, best first. */
@@ -139,15 +140,17 @@ public final class ChainRuntime implements AutoCloseable {
 
     /** What every lane did so far, by kind of chain. */
     public List<ChainAccount> accounts() {
-        List<ChainAccount> accounts = new ArrayList<>();
-        for (int number = 0; number < ChainLayout.MAX_ACCOUNTS; number++) {
-            long account = memory().account(number);
-            if (memory().getIntAcquire(account + ChainLayout.Account.IN_USE) == 0) {
-                break;
-            }
-            accounts.add(ChainAccount.read(memory().segment(account, ChainLayout.Account.BYTES)));
-        }
-        return accounts;
+        return ChainAccount.readAll(memory().accounts());
+    }
+
+    /** What the steering program did on every ring so far. */
+    public List<RingAccount> rings() {
+        return RingAccount.readAll(memory().rings());
+    }
+
+    /** Where the chain memory begins in this process: what a {@link ChainMonitor} needs to know. */
+    public long address() {
+        return memory().segment().address();
     }
 
     /** Chain memory in use, in bytes by owner. */
@@ -177,6 +180,7 @@ public final class ChainRuntime implements AutoCloseable {
             }
             OPEN.remove(backend.name(), this);
         }
+        endEvents.run();
         synchronized (idle) {
             idle.values().forEach(queue -> queue.forEach(track -> track.driver().close()));
             idle.clear();

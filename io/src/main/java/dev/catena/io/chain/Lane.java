@@ -29,7 +29,11 @@ public final class Lane implements AutoCloseable {
      * @param kind what it is for, in the accounts ({@link ChainRuntime#accounts}): 24 bytes count
      */
     public Chain chain(int capacity, String kind) {
-        return new Chain(runtime, this, capacity, track.account(runtime.memory(), kind));
+        return new Chain(runtime, this, capacity, track.account(runtime.memory(), kind), kind);
+    }
+
+    Track track() {
+        return track;
     }
 
     Driver driver() {

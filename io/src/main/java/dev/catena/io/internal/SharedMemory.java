@@ -82,7 +82,7 @@ public final class SharedMemory implements AutoCloseable {
         return (end + PAGE - 1) & -PAGE;
     }
 
-    MemorySegment segment() {
+    public MemorySegment segment() {
         return segment;
     }
 
@@ -169,6 +169,7 @@ public final class SharedMemory implements AutoCloseable {
 
     synchronized void freeRing(int number) {
         give(rings, number, "ring");
+        setInt(ring(number) + ChainLayout.Ring.SQES, 0);
     }
 
     /** Number of a slot of the file table that now stands for {@code fd}. */
@@ -199,6 +200,16 @@ public final class SharedMemory implements AutoCloseable {
             throw new AssertionError(what + " " + number + " is not allocated (freed twice?)");
         }
         set.clear(number);
+    }
+
+    /** The account table. */
+    public MemorySegment accounts() {
+        return segment.asSlice(accountsOffset, (long) ChainLayout.MAX_ACCOUNTS * ChainLayout.Account.BYTES);
+    }
+
+    /** The ring table. */
+    public MemorySegment rings() {
+        return segment.asSlice(ringsOffset, (long) ChainLayout.MAX_RINGS * ChainLayout.Ring.BYTES);
     }
 
     public long chain(int number) {
