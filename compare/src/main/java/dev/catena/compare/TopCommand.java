@@ -4,6 +4,7 @@ import com.google.gson.Gson;
 import dev.catena.engine.StoreProcess;
 import dev.catena.io.chain.ChainAccount;
 import dev.catena.io.chain.ChainMonitor;
+import dev.catena.io.chain.Placement;
 import dev.catena.io.chain.RingAccount;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -82,7 +83,7 @@ final class TopCommand implements Callable<Integer> {
                 if (json) {
                     out.println(GSON.toJson(new Reading(process.pid(), accounts, rings)));
                 } else {
-                    double seconds = beforeNanos == 0 ? 0 : (now - beforeNanos) / 1e9;
+                    double seconds = (now - beforeNanos) / 1e9;
                     show(process.pid(), accounts, rings, before, seconds);
                 }
                 out.flush();
@@ -130,17 +131,16 @@ final class TopCommand implements Callable<Integer> {
                 "ns/step"));
         for (ChainAccount account : accounts) {
             ChainAccount last = before.get(name(account));
-            boolean isRate = last != null && seconds > 0;
             table.add(List.of(
                     Integer.toString(account.lane()),
                     account.kind(),
-                    account.placement() == dev.catena.io.chain.Placement.RESIDENT ? "resident" : "in context",
+                    account.placement() == Placement.RESIDENT ? "resident" : "in context",
                     number(account.chains()),
                     number(account.steps()),
-                    isRate ? number(Math.round((account.steps() - last.steps()) / seconds)) : ResultTable.NONE,
-                    isRate
-                            ? number(Math.round((account.bytes() - last.bytes()) / seconds / (1 << 20)))
-                            : ResultTable.NONE,
+                    last == null ? ResultTable.NONE : number(Math.round((account.steps() - last.steps()) / seconds)),
+                    last == null
+                            ? ResultTable.NONE
+                            : number(Math.round((account.bytes() - last.bytes()) / seconds / (1 << 20))),
                     number(account.issuedByProgram()),
                     number(account.issuedByUser()),
                     number(account.retries()),

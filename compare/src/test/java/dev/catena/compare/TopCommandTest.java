@@ -10,6 +10,7 @@ import dev.catena.compare.CommandLineTest.Outcome;
 import dev.catena.engine.Db;
 import dev.catena.engine.Durability;
 import dev.catena.engine.Options;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Assumptions;
@@ -27,7 +28,7 @@ final class TopCommandTest {
         Assumptions.assumeTrue(Files.isReadable(Path.of("/proc/self/mem")), "/proc/self/mem cannot be read here");
         try (Db db = Db.open(directory, Options.defaults())) {
             for (int i = 0; i < PUTS; i++) {
-                db.put(("key" + i).getBytes(), new byte[100], Durability.SYNCED);
+                db.put(("key" + i).getBytes(StandardCharsets.UTF_8), new byte[100], Durability.SYNCED);
             }
             then.run();
         }
