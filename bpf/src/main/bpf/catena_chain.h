@@ -56,7 +56,7 @@ enum catena_on_short {
 	CATENA_SHORT_STOP = 0,     /* the chain ends with -ENODATA (read) or -ENOSPC (write of zero) or -EIO */
 	CATENA_SHORT_CONTINUE = 1, /* issue the rest; a read at end of file ends the chain with -ENODATA */
 	CATENA_SHORT_ACCEPT = 2,   /* as success, with what there is */
-	CATENA_SHORT_JUMP = 3,     /* go on at step `jump` */
+	CATENA_SHORT_JUMP = 3,     /* go on at step `jump`: steps before it whose turn was still to come are left out */
 };
 
 enum catena_on_error {
@@ -165,7 +165,7 @@ struct catena_step {
 	u32 next;       /* first successor's index, meaningful if fanout > 0 */
 	u16 fanout;     /* successors next .. next+fanout-1 each receive an arrival */
 	u16 faults;     /* for tests: as many requests, from the first on, meet the fault */
-	u32 jump;       /* index of the step that a jump issues */
+	u32 jump;       /* index of the step that a jump goes on at */
 	u32 file;       /* slot */
 	u32 buffer;     /* offset */
 	u32 length;     /* bytes */

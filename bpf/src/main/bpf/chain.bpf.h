@@ -370,12 +370,16 @@ __noinline int catena_arrive(u32 chain_number, u32 index)
 	return 0;
 }
 
+/* Goes on at a step: a later one, and then behind it in order; or an earlier one, again. */
 static __always_inline void step_jump(struct catena_chain __arena *chain, u32 chain_number, u32 from, u32 to)
 {
-	if (to < chain->scanned && !is_begun(step_at(chain, to)))
-		catena_begin(chain_number, to);
-	else
+	if (to >= chain->published || is_begun(step_at(chain, to))) {
 		chain_fail(chain, from, -E_INVAL);
+		return;
+	}
+	if (to >= chain->scanned)
+		chain->scanned = to + 1;
+	catena_begin(chain_number, to);
 }
 
 /* The step's data is whole: hash, compare, store. Returns 0, or -E_BADMSG. */

@@ -39,10 +39,8 @@ public final class Chain implements AutoCloseable {
     private final String kind;
     private @Nullable ChainEvent event;
     private int added;
-    /** Steps below this were seen to name none but published steps, and no earlier ones. */
+    /** Steps below this were validated. */
     private int validated;
-    /** Whether a step names another: only then there is something to validate. */
-    private boolean hasEdges;
 
     private boolean running;
     private boolean closed;
@@ -75,7 +73,6 @@ public final class Chain implements AutoCloseable {
         }
         added = 0;
         validated = 0;
-        hasEdges = false;
         memory.segment(chain, ChainLayout.Chain.BYTES).fill((byte) 0);
         memory.setInt(chain + ChainLayout.Chain.STEPS, (int) steps);
         memory.setInt(chain + ChainLayout.Chain.CAPACITY, capacity);
@@ -134,7 +131,7 @@ public final class Chain implements AutoCloseable {
     }
 
     private Step transfer(int opcode, ChainFile file, Region region, long regionOffset, int length, long position) {
-        if (regionOffset < 0 || length < 1 || regionOffset + length > region.byteSize() || position < 0) {
+        if (regionOffset < 0 || length < 1 || regionOffset > region.byteSize() - length || position < 0) {
             throw new IllegalArgumentException("bytes " + regionOffset + " to " + (regionOffset + length)
                     + " of a region of " + region.byteSize() + ", at file offset " + position);
         }
@@ -229,36 +226,52 @@ public final class Chain implements AutoCloseable {
         }
     }
 
-    /** A step names another, in {@link Step#next} or a jump. */
-    void hasEdges() {
-        hasEdges = true;
-    }
-
     /**
-     * Refuses steps that would go astray, before they are published: whoever steers would find out only when it gets there.
+     * Refuses steps that would fail or go astray, before they are published: whoever steers refuses the same, when it gets there.
      *
      * @param complete whether no more steps will come
-     * @throws IllegalArgumentException if a step names one that is not there, or an earlier one though the chain has no budget
+     * @throws IllegalArgumentException if a step names one that is not there, or an earlier one though the chain has no
+     *     budget; hashes too much; or stores into its own data
      */
     private void validate(boolean complete) {
         boolean loops = memory.getInt(chain + ChainLayout.Chain.FLAGS) != 0;
-        for (int index = validated; hasEdges && index < added; index++) {
+        for (int index = validated; index < added; index++) {
             long at = memory.step(chain, index);
             int fanout = memory.getShort(at + ChainLayout.Step.FANOUT);
             if (fanout > 0) {
                 int next = memory.getInt(at + ChainLayout.Step.NEXT);
-                validate(index, next, next + fanout - 1, complete, loops);
+                validateEdge(index, next, next + fanout - 1, complete, loops);
             }
             if (memory.getByte(at + ChainLayout.Step.ON_SHORT) == ChainLayout.SHORT_JUMP
                     || memory.getByte(at + ChainLayout.Step.ON_ERROR) == ChainLayout.ERROR_JUMP) {
                 int jump = memory.getInt(at + ChainLayout.Step.JUMP);
-                validate(index, jump, jump, complete, loops);
+                validateEdge(index, jump, jump, complete, loops);
+            }
+            int actions = memory.getShort(at + ChainLayout.Step.DATA);
+            if (actions != 0) {
+                validateData(index, at, actions);
             }
         }
         validated = added;
     }
 
-    private void validate(int index, int first, int last, boolean complete, boolean loops) {
+    private void validateData(int index, long at, int actions) {
+        long buffer = Integer.toUnsignedLong(memory.getInt(at + ChainLayout.Step.BUFFER));
+        int length = memory.getInt(at + ChainLayout.Step.LENGTH);
+        if ((actions & (ChainLayout.ACCUMULATE | ChainLayout.VERIFY | ChainLayout.STORE_HASH)) != 0
+                && length > ChainLayout.MAX_HASHED) {
+            throw new IllegalArgumentException("step " + index + " hashes " + length + " bytes: at most "
+                    + ChainLayout.MAX_HASHED + " can be hashed at once");
+        }
+        if ((actions & (ChainLayout.STORE_HASH | ChainLayout.STORE_SUM)) != 0 && length > 0) {
+            long value = Integer.toUnsignedLong(memory.getInt(at + ChainLayout.Step.VALUE));
+            if (value + Long.BYTES > buffer && value < buffer + length) {
+                throw new IllegalArgumentException("step " + index + " would store a value into its own data");
+            }
+        }
+    }
+
+    private void validateEdge(int index, int first, int last, boolean complete, boolean loops) {
         if (first < 0 || last < first || (complete && last >= added) || last - index >= capacity) {
             throw new IllegalArgumentException(
                     "step " + index + " names step " + last + " of a chain of " + added + ", capacity " + capacity);

@@ -48,9 +48,11 @@ public final class Step {
         return onShort(ChainLayout.SHORT_ACCEPT);
     }
 
-    /** After a short read or write the chain goes on at step {@code target}, one with a join that has been published. */
+    /**
+     * After a short read or write the chain goes on at step {@code target}, published by then, and behind it in order: steps whose
+     * turn would have come before are left out. A step that has had its turn is run again, alone ({@link Chain#budget}).
+     */
     public Step jumpOnShort(int target) {
-        chain.hasEdges();
         memory.setInt(at + ChainLayout.Step.JUMP, target);
         return onShort(ChainLayout.SHORT_JUMP);
     }
@@ -70,9 +72,8 @@ public final class Step {
         return this;
     }
 
-    /** On an error the chain goes on at step {@code target}, one with a join that has been published. */
+    /** On an error the chain goes on at step {@code target}, as in {@link #jumpOnShort}. */
     public Step jumpOnError(int target) {
-        chain.hasEdges();
         memory.setInt(at + ChainLayout.Step.JUMP, target);
         memory.setByte(at + ChainLayout.Step.ON_ERROR, ChainLayout.ERROR_JUMP);
         return this;
@@ -104,7 +105,7 @@ public final class Step {
     }
 
     private static int place(Region region, long offset) {
-        if (offset < 0 || offset + 8 > region.byteSize() || offset % 8 != 0) {
+        if (offset < 0 || offset > region.byteSize() - 8 || offset % 8 != 0) {
             throw new IllegalArgumentException("no aligned u64 at " + offset + " of a region of " + region.byteSize());
         }
         return (int) (region.offset() + offset);
@@ -112,7 +113,7 @@ public final class Step {
 
     /** For a no-op: the data it hashes, {@code length} bytes of {@code region}. */
     public Step over(Region region, long offset, int length) {
-        if (offset < 0 || length < 0 || offset + length > region.byteSize()) {
+        if (offset < 0 || length < 0 || offset > region.byteSize() - length) {
             throw new IllegalArgumentException(
                     "bytes " + offset + " to " + (offset + length) + " of a region of " + region.byteSize());
         }
@@ -192,7 +193,6 @@ public final class Step {
             throw new IllegalArgumentException(
                     "a step has 1 to " + ChainLayout.MAX_FANOUT + " successors, not " + count);
         }
-        chain.hasEdges();
         memory.setInt(at + ChainLayout.Step.NEXT, first);
         memory.setShort(at + ChainLayout.Step.FANOUT, count);
         return this;

@@ -316,12 +316,17 @@ final class Interpreter {
         }
     }
 
+    /** Goes on at a step: a later one, and then behind it in order; or an earlier one, again. */
     private void jump(long chain, int number, int from, int to) {
-        if (Integer.compareUnsigned(to, memory.getInt(chain + Chain.SCANNED)) < 0 && !isBegun(memory.step(chain, to))) {
-            begin(chain, number, to);
-        } else {
+        if (Integer.compareUnsigned(to, memory.getIntAcquire(chain + Chain.PUBLISHED)) >= 0
+                || isBegun(memory.step(chain, to))) {
             fail(chain, from, -Errno.EINVAL);
+            return;
         }
+        if (Integer.compareUnsigned(to, memory.getInt(chain + Chain.SCANNED)) >= 0) {
+            memory.setInt(chain + Chain.SCANNED, to + 1);
+        }
+        begin(chain, number, to);
     }
 
     private boolean isOutsideData(int offset, int length) {

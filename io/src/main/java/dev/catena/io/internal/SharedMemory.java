@@ -58,6 +58,9 @@ public final class SharedMemory implements AutoCloseable {
         segment.asSlice(PAGE, heap - PAGE).fill((byte) 0);
         control = new PageHeap(heap, dataOffset);
         data = new PageHeap(dataOffset, segment.byteSize());
+        for (int slot = 0; slot < ChainLayout.MAX_FILES; slot++) {
+            setInt(file(slot) + ChainLayout.File.FD, -1);
+        }
         long header = ChainLayout.HEADER_OFFSET;
         setInt(header + ChainLayout.Header.MAGIC, ChainLayout.MAGIC);
         setInt(header + ChainLayout.Header.ABI_VERSION, ChainLayout.ABI_VERSION);
