@@ -210,7 +210,7 @@ public final class DbIterator implements AutoCloseable {
             return;
         }
         while ((boolean) RUNNING.getVolatile(this)) {
-            Thread.onSpinWait();
+            Thread.yield(); // a virtual thread leaves its carrier to who uses the iterator
         }
         valid = false;
         try {

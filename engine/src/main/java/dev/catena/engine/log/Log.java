@@ -36,7 +36,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Who does what.</b> Under the append lock, one thread at a time encodes ({@link #append}) and, when the memtable has the
  * entry too, publishes. A synced write then waits in {@link #commit}, outside the lock: its thread becomes the flush owner and
- * writes everything published, or is woken by the owner that did ({@link FlushOwnership}). Buffered writes are handed to the
+ * writes everything published, or is woken by the owner that did ({@link FlushOwnership}); virtual threads have that done for them
+ * ({@link VirtualCommits}). Buffered writes are handed to the
  * operating system by the log thread ({@link LogKeeper}) soon after; when the ring is full the appending thread flushes.
  *
  * <p><b>A flush</b> is one chain run by the thread that wants it: a single write when it is small, durable in itself or followed by a
@@ -77,6 +78,7 @@ public final class Log {
     private final FlushOwnership ownership = new FlushOwnership();
     private final DurableWay durableWay = new DurableWay();
     private final LogKeeper keeper;
+    private final VirtualCommits virtualCommits = new VirtualCommits(this);
 
     /** The file that takes records and where it begins. Changed under the append lock and the flush ownership together. */
     private volatile LogFile file;
@@ -438,7 +440,9 @@ public final class Log {
         if (durable >= position) {
             return;
         }
-        if (ownership.ownOrAwait(position)) {
+        if (Thread.currentThread().isVirtual()) {
+            virtualCommits.await(position);
+        } else if (ownership.ownOrAwait(position)) {
             try {
                 if (durable < position) {
                     linger();
@@ -482,7 +486,7 @@ public final class Log {
     }
 
     /** How long a flush waits at most for those that the last one woke: less than a flush takes. */
-    private static final long LINGER_NANOS = 100_000;
+    static final long LINGER_NANOS = 100_000;
 
     /** Writes what is appended and not handed over; makes it durable if wanted, with all that was handed over before. */
     private void flush(boolean toDevice) {
@@ -588,6 +592,7 @@ public final class Log {
      */
     public List<End> close() {
         keeper.stop();
+        virtualCommits.stop();
         try {
             if (broken) {
                 return List.of();

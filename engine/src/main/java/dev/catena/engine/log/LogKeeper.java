@@ -47,6 +47,11 @@ final class LogKeeper implements Runnable {
     void stop() {
         stopped = true;
         LockSupport.unpark(thread);
+        join(thread);
+    }
+
+    /** Waits for a thread's end, whatever interrupts. */
+    static void join(Thread thread) {
         boolean interrupted = false;
         while (thread.isAlive()) {
             try {

@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
-/** Ownership of flushes under many threads: one owner at a time, nobody returns too early, nobody is forgotten. */
+/** Ownership of flushes under many threads, platform and virtual: one owner at a time, nobody returns too early, nobody is forgotten. */
 class FlushOwnershipTest {
     private static final int THREADS = 12;
     private static final int COMMITS = 15_000;
@@ -90,7 +90,8 @@ class FlushOwnershipTest {
         for (int t = 0; t < THREADS; t++) {
             int number = t;
             SplittableRandom random = new SplittableRandom(t);
-            threads[t] = Thread.ofPlatform().daemon().start(() -> {
+            Thread.Builder kind = t % 2 == 0 ? Thread.ofPlatform().daemon() : Thread.ofVirtual();
+            threads[t] = kind.start(() -> {
                 try {
                     for (int i = 0; i < COMMITS && failure.get() == null; i++) {
                         body.run(number, random);
