@@ -58,7 +58,7 @@ public final class Chain implements AutoCloseable {
         steps = memory.allocateControl((long) capacity * ChainLayout.Step.BYTES, "chain steps");
         number = memory.allocateChain();
         chain = memory.chain(number);
-        step = new Step(this, memory);
+        step = new Step(memory);
         result = new ChainResult(memory, chain);
         begin();
     }

@@ -12,13 +12,11 @@ public final class Step {
     /** Data is on the device when the write completes (RWF_DSYNC). */
     private static final int RWF_DSYNC = 2;
 
-    private final Chain chain;
     private final SharedMemory memory;
     private int index;
     private long at;
 
-    Step(Chain chain, SharedMemory memory) {
-        this.chain = chain;
+    Step(SharedMemory memory) {
         this.memory = memory;
     }
 
