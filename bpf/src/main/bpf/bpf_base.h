@@ -14,6 +14,7 @@
 #define __always_inline inline __attribute__((always_inline))
 #define __noinline __attribute__((noinline))
 #define __arena __attribute__((address_space(1)))
+#define __ksym __attribute__((section(".ksyms")))
 #define __core __attribute__((preserve_access_index))
 
 enum { BPF_MAP_TYPE_ARRAY = 2, BPF_MAP_TYPE_PERCPU_ARRAY = 6, BPF_MAP_TYPE_ARENA = 33 };

@@ -129,6 +129,8 @@ struct catena_file {
 	u32 in_use;
 };
 
+#define CATENA_WAITING_ALWAYS (~0u)
+
 struct catena_ring {
 	/* written once by user space */
 	u32 sq_head;  /* offsets of the ring's words and arrays, all in the arena */
@@ -150,7 +152,8 @@ struct catena_ring {
 	u64 messages;
 	u64 now;      /* when the program began to handle this completion, in nanoseconds of CLOCK_MONOTONIC */
 	u32 starved;  /* list of chains that found no room with nothing in flight, as number + 1: each completion advances one */
-	u32 reserved0;
+	u32 waiting;  /* kernel-loop: what the thread that enters waits for. Chain + 1: its end, or its awaited step; ~0: nothing, it stays;
+		       * 0: nothing, it returns when there is nothing left to do. Written by user space */
 	u64 reserved1;
 };
 

@@ -13,6 +13,10 @@ public final class BpfLink implements AutoCloseable {
         this.link = link;
     }
 
+    synchronized boolean isClosed() {
+        return closed;
+    }
+
     @Override
     public synchronized void close() {
         if (!closed) {

@@ -24,7 +24,10 @@ public final class BpfMap {
         check("lookup", library.mapLookup(library.mapFd(map), key, value));
     }
 
-    /** The memory of an arena map of {@code bytes} bytes, mapped into this process until the object is closed. */
+    /**
+     * The memory of an arena map of {@code bytes} bytes, mapped into this process until the object is closed; or, before
+     * the object is loaded, the {@code bytes} bytes that a struct_ops map is loaded with.
+     */
     public MemorySegment memory(long bytes) {
         MemorySegment memory = library.mapMemory(map);
         if (memory.address() == 0) {

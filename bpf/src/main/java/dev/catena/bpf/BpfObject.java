@@ -85,22 +85,36 @@ public final class BpfObject implements AutoCloseable {
     /** Attaches a loaded program where its section says. */
     public BpfLink attach(String program) {
         LibBpf.log();
-        MemorySegment link = library.programAttach(program(program));
+        return link("attaching BPF program " + program, library.programAttach(program(program)));
+    }
+
+    /** Attaches a struct_ops map where its value says. After that link is closed it can be attached again. */
+    public BpfLink attachMap(String map) {
+        LibBpf.log();
+        return link("attaching BPF map " + map, library.mapAttach(findMap(map)));
+    }
+
+    private BpfLink link(String what, MemorySegment link) {
         if (link.address() == 0) {
-            throw new BpfException("attaching BPF program " + program, library.errno(), LibBpf.log());
+            throw new BpfException(what, library.errno(), LibBpf.log());
         }
         BpfLink attached = new BpfLink(library, link);
+        links.removeIf(BpfLink::isClosed);
         links.add(attached);
         return attached;
     }
 
-    /** A map of the loaded object. */
+    /** A map, of the loaded object unless it says otherwise. */
     public BpfMap map(String map) {
+        return new BpfMap(library, map, findMap(map));
+    }
+
+    private MemorySegment findMap(String map) {
         MemorySegment found = library.objectFindMap(object, map);
         if (found.address() == 0) {
             throw new IllegalArgumentException("BPF object " + name + " has no map " + map);
         }
-        return new BpfMap(library, map, found);
+        return found;
     }
 
     private MemorySegment program(String program) {

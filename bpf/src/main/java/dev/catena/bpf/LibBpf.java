@@ -62,6 +62,7 @@ final class LibBpf {
     private final MethodHandle mapMemory;
     private final MethodHandle mapUpdate;
     private final MethodHandle mapLookup;
+    private final MethodHandle mapAttach;
     private final MethodHandle btfParse;
     private final MethodHandle btfVmlinux;
     private final MethodHandle btfFind;
@@ -93,6 +94,7 @@ final class LibBpf {
         mapMemory = handle("bpf_map__initial_value", FunctionDescriptor.of(POINTER, POINTER, POINTER));
         mapUpdate = handle("bpf_map_update_elem", FunctionDescriptor.of(INT, INT, POINTER, POINTER, LONG));
         mapLookup = handle("bpf_map_lookup_elem", FunctionDescriptor.of(INT, INT, POINTER, POINTER));
+        mapAttach = handle("bpf_map__attach_struct_ops", FunctionDescriptor.of(POINTER, POINTER));
         btfParse = handle("btf__new", FunctionDescriptor.of(POINTER, POINTER, INT));
         btfVmlinux = handle("btf__load_vmlinux_btf", FunctionDescriptor.of(POINTER));
         btfFind = handle("btf__find_by_name_kind", FunctionDescriptor.of(INT, POINTER, POINTER, INT));
@@ -195,7 +197,11 @@ final class LibBpf {
         return call(mapFd, map);
     }
 
-    /** Where a mapped map (an arena) is, as libbpf mapped it when the object was loaded. */
+    MemorySegment mapAttach(MemorySegment map) {
+        return pointer(mapAttach, map);
+    }
+
+    /** Where a mapped map (an arena) is, as libbpf mapped it when the object was loaded; or the initial value of a struct_ops map. */
     MemorySegment mapMemory(MemorySegment map) {
         try (Arena arena = Arena.ofConfined()) {
             return pointer(mapMemory, map, arena.allocate(LONG));

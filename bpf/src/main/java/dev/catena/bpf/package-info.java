@@ -4,8 +4,8 @@
  * uses. {@link dev.catena.bpf.Btf} reads type information, to choose a program by what the kernel passes to it and to
  * compare layouts.
  *
- * <p>The programs are in {@code bpf/src/main/bpf}: {@code hook.bpf.c} steers chains, {@code counter.bpf.c} counts what a
- * process asks of the kernel.
+ * <p>The programs are in {@code bpf/src/main/bpf}: {@code hook.bpf.c} and {@code loop.bpf.c} steer chains, {@code
+ * counter.bpf.c} counts what a process asks of the kernel.
  */
 @NullMarked
 package dev.catena.bpf;

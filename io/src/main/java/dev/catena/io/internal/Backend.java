@@ -7,13 +7,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One way to run chains: its memory, its files, its drivers. The names, best first:
  *
  * <ul>
- *   <li>{@code kernel-loop}: a place kept for struct_ops {@code io_uring_bpf_ops}; not in this version.
+ *   <li>{@code kernel-loop}: a program in the place of io_uring_enter's wait loop steers.
  *   <li>{@code kernel-hook}: a program at the tracepoint {@code io_uring_complete} steers.
  *   <li>{@code user}: io_uring, steered by the Java interpreter.
  *   <li>{@code portable}: {@link FileChannel}, steered by the Java interpreter.
@@ -33,6 +34,7 @@ public final class Backend implements AutoCloseable {
     private final @Nullable Steering steering;
     private final @Nullable PortableFiles portableFiles;
     private final AtomicLong handOvers = new AtomicLong();
+    private final @Nullable ThreadRings threadRings;
     private @Nullable ResidentRing residentRing;
 
     private Backend(
@@ -41,6 +43,9 @@ public final class Backend implements AutoCloseable {
         this.memory = memory;
         this.steering = steering;
         this.portableFiles = portableFiles;
+        threadRings = steering instanceof LoopSteering loop
+                ? new ThreadRings(loop, () -> new RingDriver(memory, loop, handOvers))
+                : null;
     }
 
     /**
@@ -51,9 +56,8 @@ public final class Backend implements AutoCloseable {
     public static Backend open(String name) {
         Backend backend = switch (name) {
             case KERNEL_LOOP ->
-                throw new UnsupportedOperationException("not in this version: needs Linux 7.1 or newer with"
-                        + " CONFIG_IO_URING_BPF_OPS, here is " + System.getProperty("os.version"));
-            case KERNEL_HOOK -> openHook();
+                open(name, LoopSteering::open, "needs Linux 7.1 or newer with CONFIG_IO_URING_BPF_OPS: ");
+            case KERNEL_HOOK -> open(name, HookSteering::open, "needs Linux 6.9 or newer with BTF: ");
             case USER -> {
                 requireLinux();
                 yield new Backend(name, SharedMemory.plain(), null, null);
@@ -62,12 +66,7 @@ public final class Backend implements AutoCloseable {
             default -> throw new IllegalArgumentException("no backend named '" + name + "'; there are " + NAMES);
         };
         try {
-            if (!name.equals(PORTABLE)) {
-                backend.driver(false).close();
-            }
-            if (name.equals(KERNEL_HOOK)) {
-                backend.driver(true).close();
-            }
+            backend.tryOut();
             return backend;
         } catch (RingException e) {
             backend.close();
@@ -79,15 +78,24 @@ public final class Backend implements AutoCloseable {
         }
     }
 
-    private static Backend openHook() {
+    private void tryOut() {
+        if (threadRings != null) {
+            threadRings.ofThisThread();
+        } else {
+            driver(false).close();
+        }
+        if (steering != null) {
+            driver(true).close();
+        }
+    }
+
+    private static Backend open(String name, Supplier<Steering> opener, String needs) {
         requireLinux();
         try {
-            Steering steering = new Steering();
-            return new Backend(KERNEL_HOOK, steering.memory(), steering, null);
+            Steering steering = opener.get();
+            return new Backend(name, steering.memory(), steering, null);
         } catch (BpfException e) {
-            String help = e.errno() == 1 || e.errno() == 13
-                    ? "needs root, or CAP_BPF and CAP_PERFMON: "
-                    : "needs Linux 6.9 or newer with BTF: ";
+            String help = e.errno() == 1 || e.errno() == 13 ? "needs root, or CAP_BPF and CAP_PERFMON: " : needs;
             throw new UnsupportedOperationException(help + e.getMessage(), e);
         }
     }
@@ -131,12 +139,16 @@ public final class Backend implements AutoCloseable {
         if (resident && steering != null) {
             return new ResidentDriver(memory, residentRing(steering));
         }
+        if (threadRings != null && steering != null) {
+            return new LoopDriver(memory, threadRings, () -> new ResidentDriver(memory, residentRing(steering)));
+        }
         return new RingDriver(memory, steering, handOvers);
     }
 
     private synchronized ResidentRing residentRing(Steering steering) {
         if (residentRing == null) {
-            residentRing = new ResidentRing(steering, handOvers);
+            residentRing =
+                    threadRings == null ? new ResidentRing(steering, handOvers) : LoopRing.open(steering, handOvers);
         }
         return residentRing;
     }
@@ -175,6 +187,9 @@ public final class Backend implements AutoCloseable {
         if (residentRing != null) {
             residentRing.close();
             residentRing = null;
+        }
+        if (threadRings != null) {
+            threadRings.close();
         }
         if (steering != null) {
             steering.close();

@@ -64,6 +64,9 @@ public final class ChainLayout {
     public static final int KIND_RELEASE = 5;
     public static final int KIND_AWAITED = 6;
 
+    /** {@link Ring#WAITING} of a ring whose thread stays in the kernel. */
+    public static final int WAITING_ALWAYS = -1;
+
     private ChainLayout() {}
 
     /** {@code struct catena_header}. */
@@ -113,6 +116,7 @@ public final class ChainLayout {
         public static final int MESSAGES = 80;
         public static final int NOW = 88;
         public static final int STARVED = 96;
+        public static final int WAITING = 100;
 
         private Ring() {}
     }

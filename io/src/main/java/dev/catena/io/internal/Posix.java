@@ -45,6 +45,8 @@ public final class Posix {
             ERRNO,
             Linker.Option.firstVariadicArg(2));
     private static final MethodHandle CLOSE = handle("close", FunctionDescriptor.of(INT, INT));
+    private static final MethodHandle DUP = handle("dup", FunctionDescriptor.of(INT, INT));
+    private static final MethodHandle DUP3 = handle("dup3", FunctionDescriptor.of(INT, INT, INT, INT));
     private static final MethodHandle PREAD = handle("pread", FunctionDescriptor.of(LONG, INT, LONG, LONG, LONG));
     private static final MethodHandle PWRITE = handle("pwrite", FunctionDescriptor.of(LONG, INT, LONG, LONG, LONG));
     private static final MethodHandle LSEEK = handle("lseek", FunctionDescriptor.of(LONG, INT, LONG, INT));
@@ -91,6 +93,26 @@ public final class Posix {
         MemorySegment captured = CAPTURED.get();
         try {
             return (int) result((int) CLOSE.invokeExact(captured, fd), captured);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    /** dup(2); a descriptor. */
+    static int duplicate(int fd) {
+        MemorySegment captured = CAPTURED.get();
+        try {
+            return (int) result((int) DUP.invokeExact(captured, fd), captured);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    /** dup3(2): {@code target} becomes another descriptor of what {@code fd} stands for. */
+    static int replace(int fd, int target) {
+        MemorySegment captured = CAPTURED.get();
+        try {
+            return (int) result((int) DUP3.invokeExact(captured, fd, target, O_CLOEXEC), captured);
         } catch (Throwable e) {
             throw unexpected(e);
         }

@@ -11,8 +11,7 @@ import java.util.concurrent.locks.LockSupport;
  * this lane's mailbox, a plain ring of its own, gets one completion when a chain has finished, and one for a step that
  * is waited for.
  *
- * <p>Waiting has a limit. When it passes and completions lie in the resident ring that nobody handled, the program no
- * longer steers (detached, or an event was missed), and the ring is taken over.
+ * <p>Waiting has a limit. When it passes it is seen whether the program still steers ({@link ResidentRing#watch}).
  */
 final class ResidentDriver implements Driver {
     private static final int ENTRIES = 8;
@@ -43,28 +42,15 @@ final class ResidentDriver implements Driver {
     @Override
     public void start(int chain) {
         memory.setIntVolatile(memory.chain(chain) + Chain.STATE, CHAIN_RUNNING);
-        doorbell(chain);
+        resident.doorbell(chain, mailbox);
     }
 
     @Override
     public void publish(int chain) {
         // Steps in flight: whoever handles the next completion sees what was published.
         if (memory.getIntVolatile(memory.chain(chain) + Chain.DRY) != 0) {
-            doorbell(chain);
+            resident.doorbell(chain, mailbox);
         }
-    }
-
-    private void doorbell(int chain) {
-        if (resident.isTakenOver()) {
-            resident.advance(chain);
-            return;
-        }
-        mailbox.message(resident.descriptor(), userData(KIND_DOORBELL, resident.number(), chain, 0, 0));
-        int result = mailbox.enter(1, 0);
-        if (result < 0 && result != -Errno.EINTR) {
-            throw new RingException("io_uring_enter", -result);
-        }
-        resident.wake();
     }
 
     @Override
@@ -98,7 +84,7 @@ final class ResidentDriver implements Driver {
     /** Waits for a message, or until it is time to look; true if none came in that time. */
     private boolean waitForMessage() {
         if (resident.isTakenOver()) {
-            resident.reap();
+            resident.poll();
             LockSupport.parkNanos(POLL_NANOS);
             takeMessages();
             return false;
@@ -109,11 +95,8 @@ final class ResidentDriver implements Driver {
             throw new RingException("io_uring_enter", -result);
         }
         takeMessages();
-        if (late && resident.hasUnhandled()) {
-            LockSupport.parkNanos(10 * POLL_NANOS); // not just about to be handled?
-            if (resident.hasUnhandled()) {
-                resident.takeOver(mailbox);
-            }
+        if (late) {
+            resident.watch(mailbox);
         }
         return late;
     }

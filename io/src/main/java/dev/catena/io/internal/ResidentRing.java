@@ -4,36 +4,42 @@ import static dev.catena.io.internal.ChainLayout.*;
 
 import dev.catena.io.internal.ChainLayout.Chain;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 
 /**
- * The ring of the resident placement: one for all resident lanes of a process. The kernel's submission thread polls its
- * queue; the steering program writes the next requests into it and keeps its completion queue empty. User space writes
- * nothing into it: it rings a doorbell, a message that completes on this ring, so that whatever touches the queue does
- * so in the program, under the ring's completion lock.
+ * The ring of the resident placement: one for all resident lanes of a process. The steering program writes requests into
+ * it and handles what completes. User space writes nothing into it: it rings a doorbell, a message that completes on this
+ * ring, so that whatever touches the queue does so in the program.
  *
- * <p>{@link #takeOver} ends that for good: the program lets go (told by a last message, under the same lock), and the
- * Java interpreter carries the chains on, under this object's lock.
+ * <p>Who submits what the program wrote differs. Here, for {@code kernel-hook}, it is the kernel's submission thread,
+ * which polls the queue; {@link LoopRing} has a thread of ours instead.
+ *
+ * <p>{@link #takeOver} ends the steering for good: the program lets go (told by a last message, under the ring's
+ * completion lock), and the Java interpreter carries the chains on, under this object's lock, in the threads that wait.
  */
-final class ResidentRing implements AutoCloseable, Interpreter.Requests {
+class ResidentRing implements AutoCloseable, Interpreter.Requests {
     private static final int ENTRIES = 1024;
     private static final int COMPLETIONS = 4096;
     /** How long the submission thread polls before it sleeps: it takes a core while it does. */
     private static final int IDLE_MILLIS = 1;
 
-    private final SharedMemory memory;
+    private static final long SOON_NANOS = 1_000_000;
+
+    final SharedMemory memory;
+    final Ring ring;
+    final int number;
     private final Steering steering;
-    private final Ring ring;
-    private final int number;
     private final long entry;
     private final Interpreter interpreter;
     private final AtomicLong handOvers;
     private volatile boolean takenOver;
 
+    /** Called by the ring's thread, if it has one. */
     ResidentRing(Steering steering, AtomicLong handOvers) {
         this.handOvers = handOvers;
         this.memory = steering.memory();
         this.steering = steering;
-        ring = new Ring(memory, ENTRIES, COMPLETIONS, Ring.SETUP_SQPOLL, IDLE_MILLIS, "rings");
+        ring = new Ring(memory, ENTRIES, COMPLETIONS, steering.setupFlags(true), IDLE_MILLIS, "rings");
         number = memory.allocateRing();
         entry = memory.ring(number);
         interpreter = new Interpreter(memory, this);
@@ -41,50 +47,69 @@ final class ResidentRing implements AutoCloseable, Interpreter.Requests {
         steering.bind(ring, number, true);
     }
 
-    int number() {
+    final int number() {
         return number;
     }
 
-    int descriptor() {
-        return ring.descriptor();
-    }
-
-    /** Wakes the submission thread if it sleeps. */
-    void wake() {
-        ring.wake();
-    }
-
-    boolean isTakenOver() {
+    /** Whether Java steers, and no messages come. */
+    final boolean isTakenOver() {
         return takenOver;
     }
 
-    /** Completions that nobody handled: the program keeps the queue empty while it steers. */
-    boolean hasUnhandled() {
-        return ring.hasCompletion();
+    /** Has a chain looked at again: it was started, steps were published, or it was sealed. {@code mailbox} is a ring of the caller. */
+    void doorbell(int chain, Ring mailbox) {
+        if (takenOver) {
+            advance(chain);
+        } else {
+            send(KIND_DOORBELL, chain, mailbox);
+            ring.wake();
+        }
     }
 
-    /** From now on Java steers. {@code mailbox} is a ring of the caller, for the last message. */
-    synchronized void takeOver(Ring mailbox) {
-        if (takenOver) {
-            return;
+    /** A message that completes on this ring. */
+    final void send(int kind, int chain, Ring mailbox) {
+        mailbox.message(ring.descriptor(), userData(kind, number, chain, 0, 0));
+        int result = mailbox.enter(1, 0);
+        if (result < 0 && result != -Errno.EINTR) {
+            throw new RingException("io_uring_enter", -result);
         }
-        mailbox.message(ring.descriptor(), userData(KIND_RELEASE, number, 0, 0, 0));
-        mailbox.enter(1, 0);
-        memory.setIntVolatile(entry + ChainLayout.Ring.STEERING, 0); // already so, unless the program is gone
-        takenOver = true;
-        handOvers.incrementAndGet();
+    }
+
+    /** Called by a thread that waited in vain for a while: sees that the program still steers, or takes over. */
+    void watch(Ring mailbox) {
+        if (ring.hasCompletion()) {
+            LockSupport.parkNanos(SOON_NANOS); // not just about to be handled?
+            if (ring.hasCompletion()) {
+                send(KIND_RELEASE, 0, mailbox);
+                takeOver();
+                reap();
+            }
+        }
+    }
+
+    /** Called by threads that wait, once taken over. */
+    void poll() {
         reap();
     }
 
-    /** In place of a doorbell, once taken over. */
-    synchronized void advance(int chain) {
+    /** From now on Java steers. */
+    final synchronized void takeOver() {
+        if (!takenOver) {
+            steering.release(number);
+            memory.setIntVolatile(entry + ChainLayout.Ring.STEERING, 0); // already so, unless the program is gone
+            takenOver = true;
+            handOvers.incrementAndGet();
+        }
+    }
+
+    private synchronized void advance(int chain) {
         memory.setInt(memory.chain(chain) + Chain.DRY, 0);
         interpreter.advance(chain);
         reap();
     }
 
     /** Handles what has completed, once taken over. */
-    synchronized void reap() {
+    final synchronized void reap() {
         while (ring.hasCompletion()) {
             long data = ring.completionData();
             int result = ring.completionResult();
@@ -104,17 +129,17 @@ final class ResidentRing implements AutoCloseable, Interpreter.Requests {
     }
 
     @Override
-    public boolean hasRoom(int inFlight) {
+    public final boolean hasRoom(int inFlight) {
         return ring.hasRoom(inFlight, MESSAGE_ENTRIES);
     }
 
     @Override
-    public void issueFault(int result, long userData) {
+    public final void issueFault(int result, long userData) {
         ring.issueFault(result, userData);
     }
 
     @Override
-    public void issue(int opcode, int slot, long buffer, int length, long position, int rwFlags, long userData) {
+    public final void issue(int opcode, int slot, long buffer, int length, long position, int rwFlags, long userData) {
         ring.issue(opcode, slot, buffer, length, position, rwFlags, userData);
     }
 

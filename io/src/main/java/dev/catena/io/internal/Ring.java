@@ -22,6 +22,8 @@ import java.lang.foreign.ValueLayout;
 final class Ring implements AutoCloseable {
     static final int SETUP_SQPOLL = 1 << 1;
     static final int SETUP_COOP_TASKRUN = 1 << 8;
+    static final int SETUP_SINGLE_ISSUER = 1 << 12;
+    static final int SETUP_DEFER_TASKRUN = 1 << 13;
     private static final int SETUP_CQSIZE = 1 << 3;
     private static final int SETUP_SUBMIT_ALL = 1 << 7;
     private static final int SETUP_NO_MMAP = 1 << 14;
@@ -182,9 +184,9 @@ final class Ring implements AutoCloseable {
         return Posix.ringEnter(descriptor, submit, complete, complete > 0 ? ENTER_GETEVENTS : 0, 0, 0);
     }
 
-    /** Runs completions that are ready without waiting. */
-    void poll(int submit) {
-        Posix.ringEnter(descriptor, submit, 0, ENTER_GETEVENTS, 0, 0);
+    /** Submits {@code submit} requests and runs completions that are ready without waiting; what the call returned. */
+    int poll(int submit) {
+        return Posix.ringEnter(descriptor, submit, 0, ENTER_GETEVENTS, 0, 0);
     }
 
     /** Waits for one completion, {@code millis} at most. One thread at a time. */

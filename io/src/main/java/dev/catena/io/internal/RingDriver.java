@@ -10,13 +10,15 @@ import org.jspecify.annotations.Nullable;
 /**
  * A lane on a ring of its own, run in the caller's context: who waits for the chain is inside io_uring_enter, submits
  * and reaps. This is the whole of the {@code user} backend; with a steering program attached it is the in-context
- * placement of {@code kernel-hook}, where most completions were already handled when they are reaped.
+ * placement of {@code kernel-hook}, where most completions were already handled when they are reaped, and of {@code
+ * kernel-loop}, where the program handles them all and io_uring_enter returns when what is waited for is there.
  *
  * <p>Who interprets: a completion that the program handled (the step's {@code handled} says so) is dropped. One that it
  * did not handle, on a ring it should steer, means that it no longer steers: the ring is taken over for good and the
  * Java interpreter goes on from the state in memory. Completions of this ring are only ever delivered to the thread
  * that submits, so program and interpreter never run at once; yet the interpreter must not act while requests are in
- * flight on a steered ring, because a completion may be delivered between any two of its instructions.
+ * flight on a ring steered by the hook, because a completion may be delivered between any two of its instructions. The
+ * loop acts in io_uring_enter only.
  */
 final class RingDriver implements Driver, Interpreter.Requests {
     /** One page of SQEs: kernels before 6.10 map rings of one page only. */
@@ -24,6 +26,7 @@ final class RingDriver implements Driver, Interpreter.Requests {
 
     private final SharedMemory memory;
     private final @Nullable Steering steering;
+    private final boolean actsInEnter;
     private final Ring ring;
     private final int number;
     private final long entry;
@@ -34,7 +37,9 @@ final class RingDriver implements Driver, Interpreter.Requests {
         this.memory = memory;
         this.steering = steering;
         this.handOvers = handOvers;
-        ring = new Ring(memory, ENTRIES, 2 * ENTRIES, Ring.SETUP_COOP_TASKRUN, 0, "rings");
+        actsInEnter = steering != null && steering.actsInEnter();
+        int flags = steering == null ? Ring.SETUP_COOP_TASKRUN : steering.setupFlags(false);
+        ring = new Ring(memory, ENTRIES, 2 * ENTRIES, flags, 0, "rings");
         number = memory.allocateRing();
         entry = memory.ring(number);
         interpreter = new Interpreter(memory, this);
@@ -64,18 +69,16 @@ final class RingDriver implements Driver, Interpreter.Requests {
     public void publish(int chain) {
         advanceIfOurs(chain);
         if (ring.pending() > 0 || memory.getInt(memory.chain(chain) + Chain.IN_FLIGHT) > 0) {
-            ring.poll(ring.pending());
-            reap();
+            enter(0, 0);
         }
     }
 
-    /** On a steered ring the interpreter acts only when nothing is in flight. */
     private void advanceIfOurs(int chain) {
         long at = memory.chain(chain);
         if (memory.getIntVolatile(at + Chain.DRY) != 0) {
             memory.setInt(at + Chain.DRY, 0);
             interpreter.advance(chain);
-        } else if (!isSteered()) {
+        } else if (!isSteered() || actsInEnter) {
             interpreter.advance(chain);
         }
     }
@@ -90,7 +93,7 @@ final class RingDriver implements Driver, Interpreter.Requests {
         while (memory.getIntAcquire(at + Chain.STATE) != CHAIN_FINISHED) {
             // Once all steps have been looked at only what is in flight can complete: wait for all of it at once.
             boolean last = memory.getInt(at + Chain.SCANNED) == memory.getInt(at + Chain.PUBLISHED);
-            waitFor(last ? memory.getInt(at + Chain.IN_FLIGHT) : 1);
+            waitFor(chain, last ? memory.getInt(at + Chain.IN_FLIGHT) : 1);
         }
     }
 
@@ -98,17 +101,37 @@ final class RingDriver implements Driver, Interpreter.Requests {
     public void awaitStep(int chain, int index) {
         long at = memory.chain(chain);
         long state = memory.step(at, index) + Step.STATE;
+        memory.setInt(at + Chain.AWAITED, index + 1);
         while (memory.getIntAcquire(state) < STEP_DONE && memory.getIntAcquire(at + Chain.STATE) != CHAIN_FINISHED) {
-            waitFor(1);
+            waitFor(chain, 1);
+        }
+        memory.setInt(at + Chain.AWAITED, 0);
+    }
+
+    private void waitFor(int chain, int completions) {
+        if (isInLoop() || !ring.hasCompletion()) {
+            enter(chain + 1, Math.max(1, completions));
+        } else {
+            reap();
         }
     }
 
-    private void waitFor(int completions) {
-        if (!ring.hasCompletion()) {
-            int result = ring.enter(ring.pending(), Math.max(1, completions));
-            if (result < 0 && result != -Errno.EINTR && result != -Errno.EAGAIN && result != -Errno.EBUSY) {
-                throw new RingException("io_uring_enter", -result);
-            }
+    /** Whether io_uring_enter runs the program, which handles what has completed; unless it was detached. */
+    private boolean isInLoop() {
+        return actsInEnter && isSteered();
+    }
+
+    /** Submits, waits for {@code completions} or, where the program decides, for {@code waiting}, and handles what has completed. */
+    private void enter(int waiting, int completions) {
+        boolean loop = isInLoop();
+        memory.setInt(entry + ChainLayout.Ring.WAITING, waiting);
+        int result = completions == 0 ? ring.poll(ring.pending()) : ring.enter(ring.pending(), completions);
+        if (loop && result == -Errno.EINTR) {
+            return; // what has completed is the program's, when it is entered again
+        }
+        boolean detached = loop && result == -Errno.EFAULT;
+        if (result < 0 && !detached && result != -Errno.EINTR && result != -Errno.EAGAIN && result != -Errno.EBUSY) {
+            throw new RingException("io_uring_enter", -result);
         }
         reap();
     }
@@ -121,11 +144,12 @@ final class RingDriver implements Driver, Interpreter.Requests {
             if (!isTagged(data) || kind(data) != KIND_STEP) {
                 continue;
             }
-            if (isSteered()) {
+            if (steering != null && isSteered()) {
                 long step = memory.step(memory.chain(chain(data)), slot(data));
                 if (isHandled(memory.getInt(step + Step.HANDLED), data)) {
                     continue;
                 }
+                steering.release(number);
                 memory.setIntVolatile(entry + ChainLayout.Ring.STEERING, 0);
                 handOvers.incrementAndGet();
             }

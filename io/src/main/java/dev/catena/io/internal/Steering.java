@@ -1,115 +1,53 @@
 package dev.catena.io.internal;
 
-import dev.catena.bpf.BpfException;
-import dev.catena.bpf.BpfLink;
-import dev.catena.bpf.BpfMap;
 import dev.catena.bpf.BpfObject;
-import dev.catena.bpf.Btf;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.security.SecureRandom;
 
 /**
- * The steering program of the {@code kernel-hook} backend, loaded and attached, with the arena it shares with us.
- *
- * <p>{@link #bind} makes the program recognise a ring: a nonce is put into a map that only the loader writes, and a
- * no-op with that nonce completes on the ring; the program then knows the kernel's address of the ring and listens to
- * no other under that number. Thread safe.
+ * A steering program, loaded, with the arena it shares with us: {@link HookSteering} or {@link LoopSteering}. Thread safe.
  */
-final class Steering implements AutoCloseable {
+abstract class Steering implements AutoCloseable {
     private static final long ARENA_BYTES = 1L << 32;
-    private static final int OWNER_BYTES = 16;
 
-    private final BpfObject object;
-    private final BpfMap owners;
-    private final BpfLink link;
-    private final SharedMemory memory;
-    private final SecureRandom random = new SecureRandom();
+    final BpfObject object;
+    final SharedMemory memory;
 
-    /**
-     * Loads and attaches the program.
-     *
-     * @throws UnsupportedOperationException if something is missing: the program, libbpf, a kernel feature
-     * @throws BpfException if the kernel refuses it
-     */
-    Steering() {
-        int arguments;
-        try (Btf kernel = Btf.ofKernel()) {
-            arguments = kernel.tracepointArguments("io_uring_complete");
-        } catch (IllegalArgumentException e) {
-            throw new UnsupportedOperationException("this kernel has no tracepoint io_uring_complete", e);
+    /** Over a loaded object, which is closed with this, or at once if this throws. */
+    Steering(BpfObject object) {
+        this.object = object;
+        MemorySegment arena = object.map("arena").memory(ARENA_BYTES);
+        if ((arena.address() & (ARENA_BYTES - 1)) != 0) {
+            throw new UnsupportedOperationException("the arena is not where it must be: " + arena);
         }
-        object = BpfObject.open("hook");
-        try {
-            String program = arguments <= 3 ? "hook_cqe" : "hook_fields";
-            object.skip(arguments <= 3 ? "hook_fields" : "hook_cqe");
-            object.load();
-            MemorySegment arena = object.map("arena").memory(ARENA_BYTES);
-            if ((arena.address() & (ARENA_BYTES - 1)) != 0) {
-                throw new UnsupportedOperationException("the arena is not where it must be: " + arena);
-            }
-            memory = new SharedMemory(arena, object);
-            owners = object.map("owners");
-            link = object.attach(program);
-        } catch (RuntimeException e) {
-            object.close();
-            throw e;
-        }
+        memory = new SharedMemory(arena, object);
     }
 
-    SharedMemory memory() {
+    final SharedMemory memory() {
         return memory;
     }
 
-    /** Makes the program steer {@code ring} as number {@code number}. Its entry is filled; nothing was submitted on it. */
-    void bind(Ring ring, int number, boolean resident) {
-        int nonce = random.nextInt(1, 1 << 28);
-        setOwner(number, nonce);
-        long entry = memory.ring(number);
-        memory.setInt(entry + ChainLayout.Ring.STEERING, 1);
-        ring.issue(
-                ChainLayout.NOP,
-                0,
-                0,
-                0,
-                0,
-                0,
-                ChainLayout.userData(ChainLayout.KIND_REGISTER, number, 0, 0, 0) | nonce);
-        if (resident) {
-            ring.wake();
-            long deadline = System.nanoTime() + 1_000_000_000L;
-            while (memory.getIntAcquire(entry + ChainLayout.Ring.REGISTERED) == 0 && System.nanoTime() < deadline) {
-                Thread.onSpinWait();
-            }
-        } else {
-            ring.enter(1, 1);
-            ring.takeCompletion();
-        }
-        if (memory.getIntAcquire(entry + ChainLayout.Ring.REGISTERED) == 0) {
-            throw new UnsupportedOperationException("the steering program did not see the ring's first completion");
-        }
-    }
+    /** Flags of io_uring_setup for a ring that is to be steered. */
+    abstract int setupFlags(boolean resident);
 
-    /** The program forgets the ring. */
-    void release(int number) {
-        setOwner(number, 0);
-    }
+    /**
+     * Whether the program acts inside io_uring_enter and nowhere else, so that between two calls the ring's thread may
+     * act on its chains; otherwise it may act at any time.
+     */
+    abstract boolean actsInEnter();
 
-    private void setOwner(int number, long nonce) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment key = arena.allocateFrom(ValueLayout.JAVA_INT, number);
-            MemorySegment value = arena.allocate(OWNER_BYTES, 8);
-            value.set(ValueLayout.JAVA_LONG, 8, nonce);
-            owners.update(key, value);
-        }
-    }
+    /**
+     * Makes the program steer {@code ring} as number {@code number}. The ring's entry is filled; nothing was submitted on
+     * it. Called by the thread that made the ring.
+     */
+    abstract void bind(Ring ring, int number, boolean resident);
+
+    /** The program no longer steers the ring. Again: nothing. */
+    abstract void release(int number);
 
     /** Takes the program away: what is in flight is no longer steered. For tests of the hand-over. */
-    void detach() {
-        link.close();
-    }
+    abstract void detach();
 
+    /** Unloads the program and frees the memory. */
     @Override
     public void close() {
         memory.close();

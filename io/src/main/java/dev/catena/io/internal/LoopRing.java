@@ -1,0 +1,102 @@
+package dev.catena.io.internal;
+
+import static dev.catena.io.internal.ChainLayout.*;
+
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * The resident ring of {@code kernel-loop}: a thread of ours sits in one io_uring_enter, in which the program handles
+ * completions, submits, and sleeps until there are more. Doorbells are completions like all others.
+ *
+ * <p>The call returns when the program is detached (the kernel ends it at the next completion), or stops because it was
+ * told to by a last message. Nothing else is needed to notice: what was not handled is in the completion queue. From then
+ * on the same thread, the only one that may submit, waits for completions and interprets; who waits for a chain looks
+ * at its state now and then.
+ */
+final class LoopRing extends ResidentRing {
+    private final Thread thread;
+    private volatile boolean closing;
+
+    private LoopRing(Steering steering, AtomicLong handOvers) {
+        super(steering, handOvers);
+        thread = Thread.currentThread();
+    }
+
+    /** Starts the thread, which makes the ring. */
+    static LoopRing open(Steering steering, AtomicLong handOvers) {
+        CompletableFuture<LoopRing> made = new CompletableFuture<>();
+        Thread.ofPlatform().daemon().name("catena-loop").start(() -> {
+            LoopRing ring;
+            try {
+                ring = new LoopRing(steering, handOvers);
+            } catch (Throwable e) {
+                made.completeExceptionally(e);
+                return;
+            }
+            made.complete(ring);
+            ring.run();
+        });
+        try {
+            return made.join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            throw e;
+        }
+    }
+
+    private void run() {
+        while (true) {
+            int result = ring.enter(ring.pending(), 1);
+            if (closing) {
+                return;
+            }
+            if (result == -Errno.EINTR) {
+                continue;
+            }
+            if (isTakenOver() && result < 0 && result != -Errno.EAGAIN && result != -Errno.EBUSY) {
+                throw new RingException("io_uring_enter", -result);
+            }
+            takeOver();
+            reap();
+        }
+    }
+
+    @Override
+    void doorbell(int chain, Ring mailbox) {
+        send(KIND_DOORBELL, chain, mailbox);
+    }
+
+    @Override
+    void watch(Ring mailbox) {
+        // The kernel ends the call when the program is gone.
+    }
+
+    @Override
+    void poll() {
+        // The ring's thread does it.
+    }
+
+    @Override
+    public void close() {
+        closing = true;
+        try (Ring mailbox = new Ring(memory, 1, 2, 0, 0, "rings")) {
+            send(KIND_RELEASE, 0, mailbox);
+        }
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        super.close();
+    }
+}
