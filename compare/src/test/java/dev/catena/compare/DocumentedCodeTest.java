@@ -32,17 +32,18 @@ final class DocumentedCodeTest {
 
     @Test
     void theChainsExampleCopiesAFile() throws Exception {
-        byte[] content = new byte[65536];
+        byte[] content = new byte[5_000_001]; // more than its buffer
         new java.util.Random(1).nextBytes(content);
         Path source = Files.write(directory.resolve("source"), content);
         Path target = directory.resolve("target");
         String code = "Path source = Path.of(\"%s\"); Path target = Path.of(\"%s\");\n%s"
                 .formatted(source, target, javaOf("docs/CHAINS.md"));
-        run(
+        String printed = run(
                 "import dev.catena.io.chain.*; import static dev.catena.io.chain.ChainFile.Mode.*;"
                         + " import static dev.catena.io.chain.ChainFile.Access.*;",
                 code);
         assertEquals(-1, Files.mismatch(source, target));
+        assertTrue(printed.matches("5000001 bytes, checksum [0-9a-f]{16}\n"), printed);
     }
 
     private static String javaOf(String document) throws Exception {

@@ -80,9 +80,6 @@ public final class Chain implements AutoCloseable {
         memory.setInt(chain + ChainLayout.Chain.RING, lane.driver().ring());
         memory.setInt(chain + ChainLayout.Chain.MAILBOX, lane.driver().mailbox());
         memory.setInt(chain + ChainLayout.Chain.ACCOUNT, account);
-        memory.setInt(
-                memory.account(account) + ChainLayout.Account.RING,
-                lane.driver().ring());
         result.clear();
         return this;
     }
@@ -207,6 +204,8 @@ public final class Chain implements AutoCloseable {
             event.begin();
         }
         lane.driver().start(number);
+        int ring = memory.getInt(chain + ChainLayout.Chain.RING);
+        memory.setInt(memory.account(account) + ChainLayout.Account.RING, ring);
     }
 
     /** Hands the steps added since to whoever steers. */
@@ -310,9 +309,9 @@ public final class Chain implements AutoCloseable {
         ended.commit();
     }
 
-    /** Waits until step {@code index} is done, or the chain has ended. */
+    /** Waits until step {@code index} is done, or the chain has ended; not for one before the first. */
     public void awaitStep(int index) {
-        if (running) {
+        if (running && index >= 0) {
             lane.driver().awaitStep(number, index);
         }
     }
