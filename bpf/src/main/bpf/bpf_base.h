@@ -23,6 +23,7 @@ enum { BPF_F_MMAPABLE = 1 << 10 };
 static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static unsigned long long (*const bpf_ktime_get_ns)(void) = (void *)5;
 static unsigned long long (*const bpf_get_current_pid_tgid)(void) = (void *)14;
+static long (*const bpf_probe_read_kernel)(void *to, unsigned int bytes, const void *from) = (void *)113;
 
 /* A loop's "and": the verifier accepts the loop, the kernel ends it if it runs for ever. */
 #define can_loop                                                                    \

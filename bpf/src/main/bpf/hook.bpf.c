@@ -45,7 +45,8 @@ struct io_ring_ctx {
 	u32 cached_cq_tail;
 } __core;
 
-static __always_inline int completion(struct io_ring_ctx *context, u64 data, s32 result)
+/* typed: the verifier knows what `context` points to. */
+static __always_inline int completion(struct io_ring_ctx *context, _Bool typed, u64 data, s32 result)
 {
 	u32 number = data >> 36 & (CATENA_MAX_RINGS - 1);
 	u32 kind = data >> 44 & 0xf;
@@ -70,8 +71,12 @@ static __always_inline int completion(struct io_ring_ctx *context, u64 data, s32
 	if (owner->context != (u64)context || !ring->steering)
 		return 0;
 	if (ring->resident) {
-		u32 tail = context->cached_cq_tail;
+		u32 tail = 0;
 
+		if (typed)
+			tail = context->cached_cq_tail;
+		else
+			bpf_probe_read_kernel(&tail, sizeof(tail), &context->cached_cq_tail);
 		/* nobody reaps this ring: keep its completion queue empty, unless an event was missed */
 		if (U32(ring->cq_head) + 1 == tail)
 			U32(ring->cq_head) = tail;
@@ -88,12 +93,12 @@ int hook_cqe(u64 *arguments)
 {
 	struct io_uring_cqe *cqe = (struct io_uring_cqe *)arguments[2];
 
-	return completion((struct io_ring_ctx *)arguments[0], cqe->user_data, cqe->res);
+	return completion((struct io_ring_ctx *)arguments[0], 1, cqe->user_data, cqe->res);
 }
 
-/* before: ring, request, user_data, result, flags, extra1, extra2 */
+/* before (seen on Linux 6.12): the ring as a void pointer, request, user_data, result, flags, extra1, extra2 */
 SEC("tp_btf/io_uring_complete")
 int hook_fields(u64 *arguments)
 {
-	return completion((struct io_ring_ctx *)arguments[0], arguments[2], (s32)arguments[3]);
+	return completion((struct io_ring_ctx *)arguments[0], 0, arguments[2], (s32)arguments[3]);
 }

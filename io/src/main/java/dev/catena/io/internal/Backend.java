@@ -95,7 +95,7 @@ public final class Backend implements AutoCloseable {
             Steering steering = opener.get();
             return new Backend(name, steering.memory(), steering, null);
         } catch (BpfException e) {
-            String help = e.errno() == 1 || e.errno() == 13 ? "needs root, or CAP_BPF and CAP_PERFMON: " : needs;
+            String help = e.errno() == Errno.EPERM ? "needs root, or CAP_BPF and CAP_PERFMON: " : needs;
             throw new UnsupportedOperationException(help + e.getMessage(), e);
         }
     }

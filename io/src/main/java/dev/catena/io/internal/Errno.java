@@ -8,6 +8,7 @@ import java.lang.invoke.MethodHandle;
 
 /** Error numbers of Linux, the few that chains use by name, and their text. */
 public final class Errno {
+    public static final int EPERM = 1;
     public static final int EINTR = 4;
     public static final int EIO = 5;
     public static final int EAGAIN = 11;
