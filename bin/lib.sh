@@ -335,3 +335,18 @@ lock_build() {
   fi
 }
 unlock_build() { exec 9>&-; }
+
+# Builds what bin/catena runs on if it is missing or stale.
+need_run() {
+  is_stale || return 0
+  lock_build
+  if is_stale; then
+    need_maven
+    need_clang || true
+    say "building with $JAVA_HOME"
+    [ -e "$RUN_DIRECTORY" ] || say "the first build may download libraries, which takes a minute or two"
+    touch "$STAMP.new.begun"
+    build -q -Dfast -Dmaven.test.skip=true package 9>&- && install_run "$STAMP.new" || exit 1
+  fi
+  unlock_build
+}
