@@ -2,31 +2,29 @@ package dev.catena.engine;
 
 import dev.catena.engine.version.StoreDirectory;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.ClosedByInterruptException;
-import java.nio.channels.FileChannel;
+import java.io.RandomAccessFile;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.HashSet;
 import java.util.Set;
 
 /**
  * Keeps a store to one opener: a lock on the file {@code LOCK}, which the operating system takes back when the process ends, and within
  * the process a set of paths (to a process its own locks are no obstacle, and closing any descriptor of the file would lose the
- * lock). Who holds it stands in the file: see {@link StoreProcess}.
+ * lock). Who holds it stands in the file: see {@link StoreProcess}. A random-access file, since an interrupt closes a channel that is
+ * being written, and the lock would be lost.
  */
 final class DirectoryLock implements AutoCloseable {
     private static final Set<Path> OPEN = new HashSet<>();
 
     private final Path directory;
-    private final FileChannel channel;
+    private final RandomAccessFile file;
 
-    private DirectoryLock(Path directory, FileChannel channel) {
+    private DirectoryLock(Path directory, RandomAccessFile file) {
         this.directory = directory;
-        this.channel = channel;
+        this.file = file;
     }
 
     /** Takes the lock of a directory that exists. */
@@ -59,36 +57,36 @@ final class DirectoryLock implements AutoCloseable {
         }
     }
 
-    private static FileChannel lock(Path directory) throws IOException {
+    private static RandomAccessFile lock(Path directory) throws IOException {
         Path file = directory.resolve(StoreDirectory.LOCK);
-        FileChannel channel =
-                FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        RandomAccessFile opened = new RandomAccessFile(file.toFile(), "rw");
         boolean locked = false;
         try {
-            FileLock lock = channel.tryLock();
+            FileLock lock = opened.getChannel().tryLock();
             if (lock == null) {
                 String holder = Files.readString(file).lines().findFirst().orElse("");
                 throw new StoreLockedException(directory, "by process " + (holder.isEmpty() ? "unknown" : holder));
             }
-            write(channel, StoreProcess.text(ProcessHandle.current().pid()));
+            write(opened, StoreProcess.text(ProcessHandle.current().pid()));
             locked = true;
-            return channel;
+            return opened;
         } finally {
             if (!locked) {
-                channel.close();
+                opened.close();
             }
         }
     }
 
-    private static void write(FileChannel channel, String text) throws IOException {
-        channel.truncate(0);
-        channel.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.US_ASCII)), 0);
+    private static void write(RandomAccessFile file, String text) throws IOException {
+        file.setLength(0);
+        file.seek(0);
+        file.write(text.getBytes(StandardCharsets.US_ASCII));
     }
 
     /** Tells where in this process the chain memory is, for who wants to watch it. */
     void tell(long chains) {
         try {
-            write(channel, StoreProcess.text(ProcessHandle.current().pid(), chains));
+            write(file, StoreProcess.text(ProcessHandle.current().pid(), chains));
         } catch (IOException e) {
             throw new StoreIoException("cannot write to the lock of " + directory + ": " + e, e);
         }
@@ -97,11 +95,8 @@ final class DirectoryLock implements AutoCloseable {
     @Override
     public void close() {
         try {
-            channel.truncate(0);
-            channel.close();
-        } catch (ClosedByInterruptException e) {
-            return; // It is closed, so unlocked; the number of this process that stays in the file says nothing without
-            // the lock.
+            file.setLength(0);
+            file.close();
         } catch (IOException e) {
             throw new StoreIoException("cannot unlock " + directory + ": " + e, e);
         } finally {

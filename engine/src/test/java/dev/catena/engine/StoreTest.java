@@ -23,7 +23,6 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -475,10 +474,8 @@ class StoreTest {
 
     @Test
     void interruptedWritersGoOn() {
-        // The portable backend's files are channels, which the JDK closes when a thread that uses them is interrupted.
         Options options = small().withMemtableBytes(64 << 10);
         try (Db db = Db.open(directory, options)) {
-            Assumptions.assumeFalse(db.stats().backend().equals("portable"));
             for (int i = 0; i < 4000; i++) {
                 Thread.currentThread().interrupt();
                 db.put(number(i), new byte[200], i % 50 == 0 ? Durability.SYNCED : Durability.BUFFERED);

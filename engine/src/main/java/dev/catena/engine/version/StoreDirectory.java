@@ -1,13 +1,12 @@
 package dev.catena.engine.version;
 
 import dev.catena.engine.StoreIoException;
+import dev.catena.io.chain.ChainFile;
+import dev.catena.io.chain.ChainIoException;
 import java.io.IOException;
-import java.nio.channels.ClosedByInterruptException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -108,24 +107,12 @@ public final class StoreDirectory {
         }
     }
 
-    /** Makes names given and taken so far durable. An interrupt, which closes channels, only makes it start again. */
+    /** Makes names given and taken so far durable. */
     public void sync() {
-        boolean interrupted = Thread.interrupted();
         try {
-            while (true) {
-                try (FileChannel directory = FileChannel.open(path, StandardOpenOption.READ)) {
-                    directory.force(true);
-                    return;
-                } catch (ClosedByInterruptException e) {
-                    interrupted |= Thread.interrupted();
-                } catch (IOException e) {
-                    throw new StoreIoException("cannot sync directory " + path + ": " + e, e);
-                }
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+            ChainFile.syncDirectory(path);
+        } catch (ChainIoException e) {
+            throw new StoreIoException("cannot sync directory " + path + ": " + e.getMessage(), e);
         }
     }
 }

@@ -2,10 +2,10 @@ package dev.catena.io.chain;
 
 import dev.catena.io.internal.Backend;
 import dev.catena.io.internal.Errno;
+import dev.catena.io.internal.PortableFile;
 import dev.catena.io.internal.Posix;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -46,24 +46,24 @@ public final class ChainFile implements AutoCloseable {
     private final Path path;
     private final int slot;
     private final int descriptor;
-    private final @Nullable FileChannel channel;
+    private final @Nullable PortableFile portable;
     private boolean closed;
 
-    private ChainFile(Backend backend, Path path, int descriptor, @Nullable FileChannel channel) {
+    private ChainFile(Backend backend, Path path, int descriptor, @Nullable PortableFile portable) {
         this.backend = backend;
         this.path = path;
         this.descriptor = descriptor;
-        this.channel = channel;
+        this.portable = portable;
         this.slot = backend.memory().allocateFile(descriptor);
-        if (channel != null) {
-            backend.addChannel(slot, channel);
+        if (portable != null) {
+            backend.addFile(slot, portable);
         }
     }
 
     static ChainFile open(Backend backend, Path path, Mode mode, Access access) {
         if (backend.isPortable()) {
             try {
-                return new ChainFile(backend, path, -1, FileChannel.open(path, options(mode)));
+                return new ChainFile(backend, path, -1, PortableFile.open(path, options(mode)));
             } catch (NoSuchFileException e) {
                 throw new ChainIoException("open", path, -1, 2);
             } catch (IOException e) {
@@ -107,9 +107,9 @@ public final class ChainFile implements AutoCloseable {
 
     /** Length in bytes. */
     public long size() {
-        if (channel != null) {
+        if (portable != null) {
             try {
-                return channel.size();
+                return portable.size();
             } catch (IOException e) {
                 throw failed("size", path, -1, e);
             }
@@ -122,8 +122,8 @@ public final class ChainFile implements AutoCloseable {
         checkRange(target, offset, length);
         long done = 0;
         while (done < length) {
-            long result = channel != null
-                    ? transfer(channel, target, offset + done, length - done, position + done, false)
+            long result = portable != null
+                    ? transfer(portable, target, offset + done, length - done, position + done, false)
                     : Posix.pread(descriptor, target.address() + offset + done, length - done, position + done);
             if (result == -Errno.EINTR) {
                 continue;
@@ -150,8 +150,8 @@ public final class ChainFile implements AutoCloseable {
         checkRange(source, offset, length);
         long done = 0;
         while (done < length) {
-            long result = channel != null
-                    ? transfer(channel, source, offset + done, length - done, position + done, true)
+            long result = portable != null
+                    ? transfer(portable, source, offset + done, length - done, position + done, true)
                     : Posix.pwrite(descriptor, source.address() + offset + done, length - done, position + done);
             if (result == -Errno.EINTR) {
                 continue;
@@ -169,10 +169,10 @@ public final class ChainFile implements AutoCloseable {
     }
 
     private static long transfer(
-            FileChannel channel, MemorySegment memory, long offset, long length, long position, boolean write) {
+            PortableFile file, MemorySegment memory, long offset, long length, long position, boolean write) {
         var bytes = memory.asSlice(offset, Math.min(length, 1 << 30)).asByteBuffer();
         try {
-            return write ? channel.write(bytes, position) : Math.max(0, channel.read(bytes, position));
+            return write ? file.write(bytes, position) : file.read(bytes, position);
         } catch (IOException e) {
             return -Backend.errno(e);
         }
@@ -183,7 +183,7 @@ public final class ChainFile implements AutoCloseable {
      * room. Without room nothing fails here: less than what is reserved may be needed, and the write that finds no room says so.
      */
     public void preallocate(long bytes) {
-        if (channel == null) {
+        if (portable == null) {
             int result = Posix.preallocate(descriptor, bytes);
             if (result != -EOPNOTSUPP && result != -Errno.ENOSPC && result != -Errno.EFBIG) {
                 check("fallocate", path, bytes, result);
@@ -193,9 +193,9 @@ public final class ChainFile implements AutoCloseable {
 
     /** Makes the file {@code bytes} long. */
     public void truncate(long bytes) {
-        if (channel != null) {
+        if (portable != null) {
             try {
-                channel.truncate(bytes);
+                portable.truncate(bytes);
                 return;
             } catch (IOException e) {
                 throw failed("truncate", path, bytes, e);
@@ -206,9 +206,9 @@ public final class ChainFile implements AutoCloseable {
 
     /** Makes data and size durable. A failure is final: what was written since the last success may be lost. */
     public void sync() {
-        if (channel != null) {
+        if (portable != null) {
             try {
-                channel.force(false);
+                portable.sync(false);
                 return;
             } catch (IOException e) {
                 throw failed("fdatasync", path, -1, e);
@@ -219,7 +219,7 @@ public final class ChainFile implements AutoCloseable {
 
     /** Tells the kernel that reads are at random places: no read-ahead. */
     public void adviseRandom() {
-        if (channel == null) {
+        if (portable == null) {
             Posix.adviseRandom(descriptor);
         }
     }
@@ -230,11 +230,11 @@ public final class ChainFile implements AutoCloseable {
             throw new AssertionError("closed twice: " + path);
         }
         closed = true;
-        backend.removeChannel(slot);
+        backend.removeFile(slot);
         backend.memory().freeFile(slot);
-        if (channel != null) {
+        if (portable != null) {
             try {
-                channel.close();
+                portable.close();
             } catch (IOException e) {
                 throw failed("close", path, -1, e);
             }
@@ -248,8 +248,8 @@ public final class ChainFile implements AutoCloseable {
         if (!Files.isDirectory(directory)) {
             throw new ChainIoException("fsync", directory, -1, 20);
         }
-        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-            channel.force(true);
+        try (PortableFile file = PortableFile.open(directory, EnumSet.of(StandardOpenOption.READ))) {
+            file.sync(true);
         } catch (IOException e) {
             throw failed("fsync", directory, -1, e);
         }

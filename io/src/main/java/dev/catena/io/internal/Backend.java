@@ -2,7 +2,6 @@ package dev.catena.io.internal;
 
 import dev.catena.bpf.BpfException;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@code kernel-loop}: a program in the place of io_uring_enter's wait loop steers.
  *   <li>{@code kernel-hook}: a program at the tracepoint {@code io_uring_complete} steers.
  *   <li>{@code user}: io_uring, steered by the Java interpreter.
- *   <li>{@code portable}: {@link FileChannel}, steered by the Java interpreter.
+ *   <li>{@code portable}: the JDK's own file I/O, steered by the Java interpreter.
  * </ul>
  *
  * <p>Thread safe.
@@ -114,18 +113,18 @@ public final class Backend implements AutoCloseable {
         return memory;
     }
 
-    /** Whether files are {@link FileChannel}s, to be told to {@link #addChannel}. */
+    /** Whether files are {@link PortableFile}s, to be told to {@link #addFile}. */
     public boolean isPortable() {
         return portableFiles != null;
     }
 
-    public void addChannel(int slot, FileChannel channel) {
+    public void addFile(int slot, PortableFile file) {
         if (portableFiles != null) {
-            portableFiles.add(slot, channel);
+            portableFiles.add(slot, file);
         }
     }
 
-    public void removeChannel(int slot) {
+    public void removeFile(int slot) {
         if (portableFiles != null) {
             portableFiles.remove(slot);
         }
@@ -153,7 +152,7 @@ public final class Backend implements AutoCloseable {
         return residentRing;
     }
 
-    /** The error number that stands for a failure of a {@link FileChannel}. */
+    /** The error number that stands for a failure of a {@link PortableFile}. */
     public static int errno(IOException e) {
         return PortableFiles.errno(e);
     }

@@ -5,13 +5,12 @@ import static dev.catena.io.internal.ChainLayout.*;
 import dev.catena.io.internal.ChainLayout.Chain;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.channels.NonReadableChannelException;
 import java.nio.channels.NonWritableChannelException;
 import java.util.ArrayDeque;
 
 /**
- * A lane of the {@code portable} backend: the interpreter over {@link FileChannel}, for any JVM. A request is carried
+ * A lane of the {@code portable} backend: the interpreter over {@link PortableFile}, for any JVM. A request is carried
  * out when it is issued, in the caller's thread, and its completion is queued, so that interpretation never nests.
  */
 final class PortableDriver implements Driver, Interpreter.Requests {
@@ -87,18 +86,18 @@ final class PortableDriver implements Driver, Interpreter.Requests {
             return 0;
         }
         try {
-            FileChannel channel = files.channel(slot);
+            PortableFile file = files.file(slot);
             if (opcode == SYNC) {
-                channel.force(false);
+                file.sync(false);
                 return 0;
             }
             ByteBuffer bytes = memory.segment().asSlice(buffer, length).asByteBuffer();
             if (opcode == READ) {
-                return Math.max(0, channel.read(bytes, position));
+                return file.read(bytes, position);
             }
-            int written = channel.write(bytes, position);
+            int written = file.write(bytes, position);
             if ((rwFlags & RWF_DSYNC) != 0) {
-                channel.force(false);
+                file.sync(false);
             }
             return written;
         } catch (IOException | NonReadableChannelException | NonWritableChannelException e) {

@@ -1,30 +1,29 @@
 package dev.catena.io.internal;
 
 import java.nio.channels.ClosedChannelException;
-import java.nio.channels.FileChannel;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** The channels behind the file slots of the {@code portable} backend. Thread safe. */
+/** The files behind the file slots of the {@code portable} backend. Thread safe. */
 final class PortableFiles {
     private static final int EBADF = 9;
 
-    private final Map<Integer, FileChannel> channels = new ConcurrentHashMap<>();
+    private final Map<Integer, PortableFile> files = new ConcurrentHashMap<>();
 
-    void add(int slot, FileChannel channel) {
-        channels.put(slot, channel);
+    void add(int slot, PortableFile file) {
+        files.put(slot, file);
     }
 
     void remove(int slot) {
-        channels.remove(slot);
+        files.remove(slot);
     }
 
-    FileChannel channel(int slot) throws ClosedChannelException {
-        FileChannel channel = channels.get(slot);
-        if (channel == null) {
+    PortableFile file(int slot) throws ClosedChannelException {
+        PortableFile file = files.get(slot);
+        if (file == null) {
             throw new ClosedChannelException();
         }
-        return channel;
+        return file;
     }
 
     /** The error number that the same failure has on the other backends, told by the JDK's message. */
