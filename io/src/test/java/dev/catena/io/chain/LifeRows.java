@@ -1,0 +1,311 @@
+package dev.catena.io.chain;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+
+/** Rows: chains that grow, many lanes, and ends of every kind: closed, killed, left by the program. */
+final class LifeRows {
+    private static final int BLOCK = 4_096;
+
+    private LifeRows() {}
+
+    static void addTo(Conformance.Table table) {
+        table.row("growing-chain", LifeRows::growing);
+        table.row("growing-chain-of-a-million-steps", LifeRows::million);
+        table.row("64-lanes-at-once", LifeRows::manyLanes);
+        table.row("lanes-of-many-threads", LifeRows::manyThreads);
+        table.row("chains-of-a-lane-in-order", LifeRows::laneOrder);
+        table.row("close-with-chains-in-flight", LifeRows::close);
+        table.row("killed-with-chains-in-flight", KilledProcess::check);
+        table.detachingRow("program-detached-in-mid-chain", LifeRows::detached);
+        table.detachingRow("program-detached-with-requests-in-flight", LifeRows::detachedInFlight);
+        table.detachingRow("program-detached-under-many-lanes", LifeRows::detachedUnderLanes);
+    }
+
+    private static void growing(Fixture on) throws IOException {
+        byte[] content = Fixture.random(1 << 20, 60);
+        Random random = new Random(Fixture.SEED);
+        long sum = 0;
+        Chain chain = on.chain;
+        try (ChainFile target = on.target()) {
+            on.put(0, content);
+            chain.begin().window(8);
+            chain.start();
+            for (int i = 0; i < 1_024; i++) {
+                if (i >= Fixture.CAPACITY) {
+                    chain.awaitStep(i - Fixture.CAPACITY);
+                }
+                chain.write(target, on.region, i * 1024L, 1024, i * 1024L).accumulate();
+                sum += Fixture.hash(content, i * 1024, 1024, i * 1024L);
+                if (random.nextInt(8) == 0 || i % 32 == 31) {
+                    chain.publish();
+                }
+            }
+            chain.awaitStep(1_024 - Fixture.CAPACITY);
+            chain.sync(target).barrier();
+            chain.seal();
+            ChainResult result = chain.await().throwIfFailed();
+            Check.equal(1_025, result.completedSteps(), "steps done");
+            Check.equal(sum, result.sum(), "sum");
+        }
+        Check.equal(content, on.targetBytes(), "what was written");
+    }
+
+    /** No-ops, with a read of a block now and then. */
+    private static void million(Fixture on) throws IOException {
+        int steps = Fixture.scaled(1_000_000, 10_000);
+        int capacity = 1_024;
+        int batch = 256;
+        byte[] content = Fixture.random(BLOCK, 61);
+        try (ChainFile source = on.source(content);
+                Chain chain = on.lane.chain(capacity)) {
+            chain.window(4).start();
+            long reads = 0;
+            for (int i = 0; i < steps; i++) {
+                if (i % batch == 0) {
+                    chain.publish();
+                    if (i >= capacity) {
+                        chain.awaitStep(i - capacity + batch - 1);
+                    }
+                }
+                if (i % 997 == 0) {
+                    chain.read(source, on.region, reads % 16 * BLOCK, BLOCK, 0).accumulate();
+                    reads++;
+                } else {
+                    chain.nop();
+                }
+            }
+            chain.seal();
+            ChainResult result = chain.await().throwIfFailed();
+            Check.equal(steps, result.completedSteps(), "steps done");
+            Check.equal(reads * BLOCK, result.bytes(), "bytes");
+            Check.equal(reads * Fixture.hash(content, 0, BLOCK, 0), result.sum(), "sum");
+            Check.equal(steps, Fixture.issued(result), "requests");
+        }
+    }
+
+    /** Copies of a file, each by a lane of its own, all begun before the first is waited for. */
+    private static final class Copies implements AutoCloseable {
+        private static final int STEPS = 32;
+
+        private final Fixture on;
+        private final ChainFile source;
+        private final byte[] content;
+        private final List<Lane> lanes = new ArrayList<>();
+        private final List<Chain> chains = new ArrayList<>();
+        private final List<ChainFile> targets = new ArrayList<>();
+        private final Region memory;
+
+        Copies(Fixture on, int count) throws IOException {
+            this.on = on;
+            content = Fixture.random(STEPS / 2 * BLOCK, 62);
+            source = on.source(content);
+            memory = on.runtime.allocate((long) count * BLOCK, "row");
+            for (int i = 0; i < count; i++) {
+                Lane lane = on.runtime.lane(on.placement);
+                lanes.add(lane);
+                chains.add(lane.chain(STEPS));
+                targets.add(on.open(on.path("copy" + i), ChainFile.Mode.CREATE));
+            }
+        }
+
+        void start() {
+            for (int i = 0; i < chains.size(); i++) {
+                Chain chain = chains.get(i);
+                for (int at = 0; at < content.length; at += BLOCK) {
+                    chain.read(source, memory, (long) i * BLOCK, BLOCK, at).accumulate();
+                    chain.write(targets.get(i), memory, (long) i * BLOCK, BLOCK, at);
+                }
+                chain.start();
+            }
+        }
+
+        void await() {
+            long sum = 0;
+            for (int at = 0; at < content.length; at += BLOCK) {
+                sum += Fixture.hash(content, at, BLOCK, at);
+            }
+            for (Chain chain : chains) {
+                chain.seal();
+            }
+            for (Chain chain : chains) {
+                ChainResult result = chain.await().throwIfFailed();
+                Check.equal(STEPS, result.completedSteps(), "steps done");
+                Check.equal(STEPS, Fixture.issued(result), "requests");
+                Check.equal(sum, result.sum(), "sum");
+            }
+        }
+
+        @Override
+        public void close() {
+            chains.forEach(Chain::close);
+            lanes.forEach(Lane::close);
+            targets.forEach(ChainFile::close);
+            memory.close();
+            source.close();
+        }
+
+        /** The files, once closed. */
+        void check() throws IOException {
+            for (int i = 0; i < chains.size(); i++) {
+                Check.equal(content, Files.readAllBytes(on.path("copy" + i)), "copy " + i);
+            }
+        }
+    }
+
+    private static void manyLanes(Fixture on) throws IOException {
+        Copies copies = new Copies(on, 64);
+        try (copies) {
+            copies.start();
+            copies.await();
+        }
+        copies.check();
+    }
+
+    private static void manyThreads(Fixture on) throws Exception {
+        byte[] content = Fixture.random(1 << 20, 63);
+        int threads = Fixture.scaled(8, 2);
+        try (ChainFile source = on.source(content)) {
+            Throwable[] failures = new Throwable[threads];
+            Thread[] running = new Thread[threads];
+            for (int t = 0; t < threads; t++) {
+                int number = t;
+                running[t] = Thread.ofPlatform().start(() -> {
+                    try (Lane lane = on.runtime.lane(on.placement);
+                            Region memory = on.runtime.allocate(65_536, "row");
+                            Chain chain = lane.chain(32)) {
+                        for (int round = 0; round < 20; round++) {
+                            chain.begin();
+                            long sum = 0;
+                            for (int i = 0; i < 16; i++) {
+                                int at = (number * 16 + i) * 8_192;
+                                chain.read(source, memory, 0, 8_192, at).accumulate();
+                                sum += Fixture.hash(content, at, 8_192, at);
+                            }
+                            Check.equal(sum, Fixture.succeeds(chain, 16).sum(), "sum");
+                        }
+                    } catch (Throwable e) {
+                        failures[number] = e;
+                    }
+                });
+            }
+            for (int t = 0; t < threads; t++) {
+                running[t].join();
+            }
+            for (Throwable failure : failures) {
+                if (failure != null) {
+                    throw new AssertionError(failure);
+                }
+            }
+        }
+    }
+
+    /** The second chain reads what the first wrote. */
+    private static void laneOrder(Fixture on) throws IOException {
+        byte[] content = Fixture.random(16 * BLOCK, 64);
+        on.put(0, content);
+        try (ChainFile target = on.target();
+                Chain second = on.lane.chain(16)) {
+            on.chain.begin();
+            for (int i = 0; i < 16; i++) {
+                on.chain.write(target, on.region, (long) i * BLOCK, BLOCK, (long) i * BLOCK);
+                second.read(target, on.region, (1L << 19) + (long) i * BLOCK, BLOCK, (long) i * BLOCK);
+            }
+            on.chain.start();
+            on.chain.seal();
+            Fixture.succeeds(second, 16);
+            Check.equal(16, on.chain.await().completedSteps(), "steps of the first chain");
+        }
+        Check.equal(content, on.bytes(1 << 19, content.length), "what the second chain read");
+    }
+
+    private static void close(Fixture on) throws IOException {
+        for (int count : new int[] {1, 4}) {
+            Copies copies = new Copies(on, count);
+            try (copies) {
+                copies.start(); // and not sealed: close does that
+            }
+            copies.check();
+        }
+    }
+
+    /** Detached when some steps are done and more are to come. */
+    private static void detached(Fixture on) throws IOException {
+        byte[] content = Fixture.random(1_024 * BLOCK, 65);
+        try (ChainFile source = on.source(content);
+                ChainFile target = on.target();
+                Chain copy = on.lane.chain(2_048)) {
+            long sum = 0;
+            copy.start();
+            for (int at = 0; at < content.length; at += BLOCK) {
+                copy.read(source, on.region, at % Fixture.REGION_BYTES, BLOCK, at).accumulate();
+                copy.write(target, on.region, at % Fixture.REGION_BYTES, BLOCK, at);
+                sum += Fixture.hash(content, at, BLOCK, at);
+                if (at == content.length / 2) {
+                    copy.publish();
+                    copy.awaitStep(300);
+                    on.runtime.detachProgram();
+                }
+            }
+            copy.seal();
+            ChainResult result = copy.await().throwIfFailed();
+            Check.equal(2_048, result.completedSteps(), "steps done");
+            Check.equal(2L * content.length, result.bytes(), "bytes");
+            Check.equal(sum, result.sum(), "sum");
+            Check.equal(2_048, Fixture.issued(result), "requests: each step issued once");
+            afterwards(on, source, content, 1);
+        }
+        Check.equal(content, on.targetBytes(), "the copy");
+    }
+
+    /** What was carried on goes on being served. */
+    private static void afterwards(Fixture on, ChainFile source, byte[] content, int handOvers) {
+        if (on.isKernel()) {
+            Check.equal(handOvers, on.runtime.counters().get("hand-overs"), "rings handed over");
+        }
+        on.chain.begin();
+        on.chain.read(source, on.region, 0, BLOCK, 0).accumulate();
+        Check.equal(Fixture.hash(content, 0, BLOCK, 0), on.succeeds(1).sum(), "sum of a chain afterwards");
+    }
+
+    /** Many requests in flight, their completions unseen by anyone. */
+    private static void detachedInFlight(Fixture on) throws IOException {
+        byte[] content = Fixture.random(512 * BLOCK, 66);
+        try (ChainFile written = on.source(content);
+                ChainFile source = on.runtime.open(written.path(), ChainFile.Mode.READ, ChainFile.Access.DIRECT);
+                Region memory = on.runtime.allocate(content.length, "row");
+                Chain chain = on.lane.chain(512)) {
+            chain.window(32);
+            long sum = 0;
+            for (int i = 0; i < 512; i++) {
+                chain.read(source, memory, (long) i * BLOCK, BLOCK, (long) i * BLOCK).accumulate();
+                sum += Fixture.hash(content, i * BLOCK, BLOCK, (long) i * BLOCK);
+            }
+            chain.start();
+            chain.awaitStep(3);
+            on.runtime.detachProgram();
+            chain.seal();
+            ChainResult result = chain.await().throwIfFailed();
+            Check.equal(512, result.completedSteps(), "steps done");
+            Check.equal(sum, result.sum(), "sum");
+            Check.equal(512, Fixture.issued(result), "requests: each step issued once");
+        }
+    }
+
+    private static void detachedUnderLanes(Fixture on) throws IOException {
+        Copies copies = new Copies(on, 8);
+        try (copies) {
+            copies.start();
+            on.runtime.detachProgram();
+            copies.await();
+            if (on.isKernel()) {
+                int rings = on.placement == Placement.RESIDENT ? 1 : 8;
+                Check.equal(rings, on.runtime.counters().get("hand-overs"), "rings handed over");
+            }
+        }
+        copies.check();
+    }
+}

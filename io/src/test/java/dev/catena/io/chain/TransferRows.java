@@ -1,0 +1,287 @@
+package dev.catena.io.chain;
+
+import dev.catena.io.internal.Errno;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.util.Arrays;
+import java.util.Random;
+
+/** Rows: chains of every length that move data, and what short, empty and dependent transfers come to. */
+final class TransferRows {
+    private static final int BLOCK = 512;
+    private static final int BALLAST = 65_536;
+
+    private TransferRows() {}
+
+    static void addTo(Conformance.Table table) {
+        table.row("linear-0", TransferRows::empty);
+        for (int steps : new int[] {1, 2, 17, 1_000}) {
+            table.row("linear-" + steps, on -> linear(on, steps));
+        }
+        table.row("linear-copy-with-sync", TransferRows::copy);
+        table.row("direct-and-durable", TransferRows::direct);
+        table.row("short-write-at-each-step-file-size-limit", TransferRows::fileSizeLimit);
+        table.row("short-write-at-each-step-full-file-system", TransferRows::fullFileSystem);
+        table.row("short-read-at-end-of-file", TransferRows::endOfFile);
+        table.row("zero-byte-reads", TransferRows::zeroBytes);
+        for (int depth = 1; depth <= 6; depth++) {
+            int reads = depth;
+            table.row("dependent-reads-" + depth, on -> dependentReads(on, reads));
+        }
+    }
+
+    private static void empty(Fixture on) {
+        on.chain.begin();
+        ChainResult result = on.succeeds(0);
+        Check.equal(0, Fixture.issued(result), "requests");
+    }
+
+    /** Reads and writes in turn, block by block, every step summed. */
+    private static void linear(Fixture on, int steps) throws IOException {
+        byte[] content = Fixture.random((steps + 1) / 2 * BLOCK, steps);
+        int capacity = Math.max(2, Integer.highestOneBit(steps) * 2);
+        try (ChainFile source = on.source(content);
+                ChainFile target = on.target();
+                Chain chain = on.lane.chain(capacity)) {
+            long sum = 0;
+            for (int i = 0; i < steps; i++) {
+                int at = i / 2 * BLOCK;
+                if (i % 2 == 0) {
+                    chain.read(source, on.region, at % Fixture.REGION_BYTES, BLOCK, at);
+                } else {
+                    chain.write(target, on.region, at % Fixture.REGION_BYTES, BLOCK, at).accumulate();
+                    sum += Fixture.hash(content, at, BLOCK, at);
+                }
+            }
+            ChainResult result = Fixture.succeeds(chain, steps);
+            Check.equal(sum, result.sum(), "sum");
+            Check.equal((long) steps * BLOCK, result.bytes(), "bytes");
+            Check.equal(steps, Fixture.issued(result), "requests");
+            if (on.isKernel()) {
+                Check.equal(on.placement == Placement.RESIDENT ? 0 : 1, result.issuedByUser(), "requests of Java");
+            } else {
+                Check.equal(0, result.issuedByProgram(), "requests of the program");
+            }
+        }
+        Check.equal(Arrays.copyOf(content, steps / 2 * BLOCK), on.targetBytes(), "what was written");
+    }
+
+    private static void copy(Fixture on) throws IOException {
+        byte[] content = Fixture.random(300_000, 1);
+        try (ChainFile source = on.source(content);
+                ChainFile target = on.target()) {
+            on.chain.begin();
+            long sum = 0;
+            for (int at = 0; at < content.length; at += 30_000) {
+                on.chain.read(source, on.region, 0, 30_000, at).accumulate();
+                on.chain.write(target, on.region, 0, 30_000, at).accumulate();
+                sum += 2 * Fixture.hash(content, at, 30_000, at);
+            }
+            on.chain.sync(target);
+            ChainResult result = on.succeeds(21);
+            Check.equal(600_000, result.bytes(), "bytes");
+            Check.equal(sum, result.sum(), "sum");
+        }
+        Check.equal(content, on.targetBytes(), "the copy");
+    }
+
+    private static void direct(Fixture on) throws IOException {
+        byte[] content = Fixture.random(65_536, 2);
+        on.put(0, content);
+        try (ChainFile target = on.runtime.open(on.path("target"), ChainFile.Mode.CREATE, ChainFile.Access.DIRECT)) {
+            on.chain.begin();
+            on.chain.write(target, on.region, 0, 65_536, 0).durable();
+            on.chain.read(target, on.region, 65_536, 65_536, 0);
+            on.succeeds(2);
+        }
+        Check.equal(content, on.bytes(65_536, 65_536), "read back");
+        Check.equal(content, on.targetBytes(), "written");
+    }
+
+    /** Five writes of 30,000 bytes, steps 1 to 5; the limit lies in the middle of each of them in turn. */
+    private static void fileSizeLimit(Fixture on) throws IOException {
+        if (!FileSizeLimit.isSupported()) {
+            throw new Skipped("setrlimit is not to be had here");
+        }
+        on.put(0, Fixture.random(150_000, 3));
+        for (int at = 1; at <= 5; at++) {
+            int limit = at * 30_000 - 20_000;
+            ChainResult result = limited(on, at, Step::accumulate, Errno.EFBIG, at, at - 1);
+            Check.equal(1, result.shortIos(), "short, then nothing: the rest is refused");
+            Check.equal(limit, result.bytes(), "bytes");
+            result = limited(on, at, Step::stopOnShort, Errno.EIO, at, at - 1);
+            Check.equal(limit, result.bytes(), "bytes");
+            Check.equal(at, Fixture.issued(result), "requests");
+            // Taken as it is, or jumped from: then the step after it finds no room at all.
+            int errno = at == 5 ? 0 : Errno.EFBIG;
+            limited(on, at, Step::acceptShort, errno, at + 1, at);
+            Check.equal(10_000, on.chain.stepBytes(at), "bytes of the short step");
+            result = limited(on, at, step -> step.jumpOnShort(0), errno, at + 1, at);
+            Check.equal(limit, result.bytes(), "bytes");
+            Check.equal(1, result.shortIos(), "short: once, and there was no rest");
+            result = limited(on, at, step -> step.jumpOnError(0), errno, at + 1, at);
+            Check.equal(10_000, on.chain.stepBytes(at), "bytes of the step that jumped in the end");
+        }
+    }
+
+    /** What is said of a step more. */
+    private interface Said {
+        Step of(Step step);
+    }
+
+    private static ChainResult limited(Fixture on, int at, Said said, int errno, int failed, int steps)
+            throws IOException {
+        int limit = at * 30_000 - 20_000;
+        try (ChainFile target = on.target();
+                FileSizeLimit _ = new FileSizeLimit(limit)) {
+            on.chain.begin();
+            on.chain.nop().join(1); // where jumps go
+            for (int i = 0; i < 5; i++) {
+                Step step = on.chain.write(target, on.region, i * 30_000L, 30_000, i * 30_000L);
+                if (i + 1 == at) {
+                    said.of(step);
+                }
+            }
+            ChainResult result = errno == 0 ? on.succeeds(steps) : on.fails(errno, failed, steps);
+            Check.equal(on.bytes(0, limit), on.targetBytes(), "the file");
+            return result;
+        }
+    }
+
+    /** Fills a file system by chains of eight writes, the room having been made to end in each of the eight. */
+    private static void fullFileSystem(Fixture on) throws IOException {
+        byte[] content = Fixture.random(1 << 20, 4);
+        on.put(0, content);
+        try (SmallFileSystem small = SmallFileSystem.mount(on.directory)) {
+            for (int at = 0; at < 8; at++) {
+                try (ChainFile ballast = on.open(small.path().resolve("ballast"), ChainFile.Mode.CREATE)) {
+                    fillBut(on, ballast, at * 131_072L + 65_536);
+                }
+                long written;
+                try (ChainFile target = on.open(small.path().resolve("target"), ChainFile.Mode.CREATE)) {
+                    on.chain.begin();
+                    for (int i = 0; i < 8; i++) {
+                        on.chain.write(target, on.region, i * 131_072L, 131_072, i * 131_072L);
+                    }
+                    on.chain.sync(target);
+                    ChainResult result = on.chain.run();
+                    Check.equal(-Errno.ENOSPC, result.result(), "result with room for " + at + " steps and a half");
+                    written = result.bytes();
+                    Check.equal(result.failedStep(), result.completedSteps(), "steps done before the failed one");
+                    Check.equal(written / 131_072, result.completedSteps(), "steps done, by bytes");
+                    // File systems need room of their own, so which step it was is theirs to say, roughly.
+                    Check.that(
+                            Math.abs(result.failedStep() - at) <= 1,
+                            "room for " + at + " steps and a half, but step " + result.failedStep() + " failed");
+                }
+                byte[] found = Files.readAllBytes(small.path().resolve("target"));
+                Check.equal(Arrays.copyOf(content, (int) written), found, "what was written before");
+                Files.delete(small.path().resolve("target"));
+                Files.delete(small.path().resolve("ballast"));
+            }
+        }
+    }
+
+    /** Takes all the room there is, then gives {@code room} bytes back. */
+    private static void fillBut(Fixture on, ChainFile ballast, long room) {
+        long at = 0;
+        try {
+            for (; ; at += BALLAST) {
+                ballast.write(on.region.segment(), 0, BALLAST, at);
+            }
+        } catch (ChainIoException e) {
+            Check.equal(Errno.ENOSPC, e.errno(), "end of the filling");
+        }
+        ballast.truncate(at - room);
+        ballast.sync();
+    }
+
+    private static void endOfFile(Fixture on) throws IOException {
+        byte[] content = Fixture.random(1_000, 5);
+        Chain chain = on.chain;
+        try (ChainFile source = on.source(content)) {
+            chain.begin();
+            chain.read(source, on.region, 0, 4_096, 0);
+            chain.nop();
+            Check.equal(2, on.fails(Errno.ENODATA, 0, 0).shortIos(), "short: once, and once empty");
+
+            chain.begin();
+            chain.read(source, on.region, 0, 4_096, 0).stopOnShort();
+            Check.equal(1, Fixture.issued(on.fails(Errno.ENODATA, 0, 0)), "requests");
+            Check.equal(1_000, chain.stepBytes(0), "bytes read");
+
+            chain.begin();
+            chain.read(source, on.region, 0, 4_096, 0).acceptShort().accumulate();
+            chain.nop();
+            Check.equal(Fixture.hash(content, 0, 1_000, 0), on.succeeds(2).sum(), "sum of what is there");
+
+            chain.begin();
+            chain.read(source, on.region, 0, 4_096, 0).jumpOnShort(2).next(1);
+            chain.nop().join(1).storeSum(on.region, 65_536);
+            chain.nop().join(1).storeHash(on.region, 8_192).over(on.region, 0, 1_000);
+            on.putLong(65_536, 4711);
+            on.succeeds(1);
+            Check.equal(4711, on.getLong(65_536), "the successor was not run");
+            Check.equal(Fixture.hash(content, 0, 1_000, 0), on.getLong(8_192), "the jump's target was");
+        }
+    }
+
+    private static void zeroBytes(Fixture on) throws IOException {
+        Chain chain = on.chain;
+        for (int size : new int[] {0, 1_000}) {
+            try (ChainFile source = on.source(Fixture.random(size, 6))) {
+                for (long position : new long[] {size, size + 1, 1L << 40}) {
+                    chain.begin();
+                    chain.read(source, on.region, 0, 512, position);
+                    Check.equal(1, Fixture.issued(on.fails(Errno.ENODATA, 0, 0)), "requests: there is no rest to wait for");
+
+                    chain.begin();
+                    chain.read(source, on.region, 0, 512, position).stopOnShort();
+                    on.fails(Errno.ENODATA, 0, 0);
+
+                    chain.begin();
+                    chain.read(source, on.region, 0, 512, position).acceptShort().accumulate();
+                    ChainResult result = on.succeeds(1);
+                    Check.equal(Fixture.hash(new byte[0], 0, 0, position), result.sum(), "sum of nothing");
+                    Check.equal(0, result.bytes(), "bytes");
+
+                    chain.begin();
+                    chain.nop().join(1);
+                    chain.read(source, on.region, 0, 512, position).jumpOnShort(0);
+                    chain.nop().storeSum(on.region, 8_192);
+                    Check.equal(1, on.succeeds(2).shortIos(), "short");
+                }
+            }
+        }
+    }
+
+    /** Each block holds the offset of the next. */
+    private static void dependentReads(Fixture on, int depth) throws IOException {
+        byte[] content = Fixture.random(64 * BLOCK, 7 + depth);
+        int[] blocks = new Random(Fixture.SEED + depth)
+                .ints(0, 64)
+                .distinct()
+                .limit(depth)
+                .toArray();
+        for (int i = 0; i + 1 < depth; i++) {
+            MemorySegment.ofArray(content)
+                    .set(ValueLayout.JAVA_LONG_UNALIGNED, (long) blocks[i] * BLOCK + 8, (long) blocks[i + 1] * BLOCK);
+        }
+        try (ChainFile source = on.source(content)) {
+            on.chain.begin();
+            on.chain.read(source, on.region, 0, BLOCK, (long) blocks[0] * BLOCK);
+            for (int i = 1; i < depth; i++) {
+                on.chain
+                        .read(source, on.region, (long) i * BLOCK, BLOCK, 0)
+                        .positionAt(on.region, (i - 1L) * BLOCK + 8);
+            }
+            on.succeeds(depth);
+        }
+        for (int i = 0; i < depth; i++) {
+            byte[] expected = Arrays.copyOfRange(content, blocks[i] * BLOCK, (blocks[i] + 1) * BLOCK);
+            Check.equal(expected, on.bytes(i * BLOCK, BLOCK), "block " + i);
+        }
+    }
+}
