@@ -15,8 +15,8 @@ final class Check {
     static void equal(byte[] expected, byte[] found, String what) {
         int at = Arrays.mismatch(expected, found);
         if (at >= 0) {
-            throw new AssertionError(what + ": differs at byte " + at + "; expected " + expected.length + " bytes, found "
-                    + found.length);
+            throw new AssertionError(what + ": differs at byte " + at + "; expected " + expected.length
+                    + " bytes, found " + found.length);
         }
     }
 

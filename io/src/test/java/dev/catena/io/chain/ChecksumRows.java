@@ -38,7 +38,10 @@ final class ChecksumRows {
             for (long damage : new long[] {0, 1, 1L << 63, hash}) {
                 on.putLong(65_536, hash ^ damage);
                 on.chain.begin();
-                on.chain.read(source, on.region, 0, 10_000, 0).verify(on.region, 65_536).accumulate();
+                on.chain
+                        .read(source, on.region, 0, 10_000, 0)
+                        .verify(on.region, 65_536)
+                        .accumulate();
                 on.chain.write(target, on.region, 0, 10_000, 0);
                 ChainResult result = damage == 0 ? on.succeeds(2) : on.fails(Errno.EBADMSG, 0, 0);
                 Check.equal(damage == 0 ? 20_000 : 10_000, result.bytes(), "bytes: a dropped step is never issued");

@@ -36,7 +36,8 @@ final class Conformance {
     record Way(String backend, Placement placement) {
         @Override
         public String toString() {
-            return backend + " " + placement.name().toLowerCase(java.util.Locale.ROOT).replace('_', '-');
+            return backend + " "
+                    + placement.name().toLowerCase(java.util.Locale.ROOT).replace('_', '-');
         }
     }
 
@@ -70,6 +71,7 @@ final class Conformance {
         TransferRows.addTo(table);
         ChecksumRows.addTo(table);
         SteeringRows.addTo(table);
+        FaultRows.addTo(table);
         JoinRows.addTo(table);
         MalformedRows.addTo(table);
         ChunkRows.addTo(table);

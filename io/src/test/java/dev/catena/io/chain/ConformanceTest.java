@@ -47,8 +47,11 @@ class ConformanceTest {
     @TestFactory
     Stream<DynamicContainer> rows() {
         List<Conformance.Row> rows = Conformance.rows();
-        return Conformance.WAYS.stream().map(way -> DynamicContainer.dynamicContainer(way.toString(), rows.stream()
-                .map(row -> DynamicTest.dynamicTest(way + " " + row.name(), () -> run(way, row)))));
+        return Conformance.WAYS.stream()
+                .map(way -> DynamicContainer.dynamicContainer(
+                        way.toString(),
+                        rows.stream()
+                                .map(row -> DynamicTest.dynamicTest(way + " " + row.name(), () -> run(way, row)))));
     }
 
     private static void run(Conformance.Way wanted, Conformance.Row row) throws Throwable {

@@ -113,8 +113,7 @@ final class Fixture implements AutoCloseable {
     static ChainResult succeeds(Chain chain, int steps) {
         ChainResult result = chain.run();
         if (result.result() != 0) {
-            throw new AssertionError(
-                    "step " + result.failedStep() + " failed: " + Errno.text(-result.result()));
+            throw new AssertionError("step " + result.failedStep() + " failed: " + Errno.text(-result.result()));
         }
         Check.equal(steps, result.completedSteps(), "steps done");
         return result;

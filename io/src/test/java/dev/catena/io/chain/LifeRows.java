@@ -18,6 +18,7 @@ final class LifeRows {
         table.row("64-lanes-at-once", LifeRows::manyLanes);
         table.row("lanes-of-many-threads", LifeRows::manyThreads);
         table.row("chains-of-a-lane-in-order", LifeRows::laneOrder);
+        table.row("accounts-add-up", LifeRows::accounts);
         table.row("close-with-chains-in-flight", LifeRows::close);
         table.row("killed-with-chains-in-flight", KilledProcess::check);
         table.detachingRow("program-detached-in-mid-chain", LifeRows::detached);
@@ -222,6 +223,58 @@ final class LifeRows {
         Check.equal(content, on.bytes(1 << 19, content.length), "what the second chain read");
     }
 
+    /** What the account of a lane's chains of a kind says is what their results said. */
+    private static void accounts(Fixture on) throws IOException {
+        String kind = "row " + on.placement;
+        try (ChainFile source = on.source(Fixture.random(1_000, 67));
+                Chain chain = on.lane.chain(16, kind)) {
+            ChainAccount before = account(on, kind);
+            long steps = 0;
+            long bytes = 0;
+            long requests = 0;
+            for (int i = 0; i < 4; i++) {
+                chain.begin();
+                chain.read(source, on.region, 0, 1_000, 0).cut(400, 1);
+                chain.read(source, on.region, 0, 1_000, 0).fault(5, 2).retryOnError(2);
+                on.putLong(8_192, 0);
+                Step third = chain.read(source, on.region, 0, 1_000, 0);
+                if (i == 3) {
+                    third.verify(on.region, 8_192);
+                }
+                chain.nop();
+                ChainResult result = chain.run();
+                Check.equal(i == 3 ? -74 : 0, result.result(), "result");
+                steps += result.completedSteps();
+                bytes += result.bytes();
+                requests += Fixture.issued(result);
+            }
+            ChainAccount after = account(on, kind);
+            Check.equal(4, after.chains() - before.chains(), "chains");
+            Check.equal(1, after.failed() - before.failed(), "chains that failed");
+            Check.equal(steps, after.steps() - before.steps(), "steps");
+            Check.equal(bytes, after.bytes() - before.bytes(), "bytes");
+            Check.equal(requests, after.completions() - before.completions(), "completions");
+            Check.equal(
+                    requests,
+                    after.issuedByProgram() - before.issuedByProgram() + after.issuedByUser() - before.issuedByUser(),
+                    "requests");
+            Check.that(on.isKernel() == after.issuedByProgram() > 0, "the program issued " + after.issuedByProgram());
+            Check.equal(8, after.retries() - before.retries(), "retries");
+            Check.equal(4, after.shortIos() - before.shortIos(), "short transfers");
+            Check.equal(1, after.drops() - before.drops(), "steps dropped");
+            Check.equal(1, after.mismatches() - before.mismatches(), "wrong checksums");
+        }
+    }
+
+    private static ChainAccount account(Fixture on, String kind) {
+        for (ChainAccount account : on.runtime.accounts()) {
+            if (account.kind().equals(kind)) {
+                return account;
+            }
+        }
+        throw new AssertionError("no account of kind " + kind);
+    }
+
     private static void close(Fixture on) throws IOException {
         for (int count : new int[] {1, 4}) {
             Copies copies = new Copies(on, count);
@@ -241,7 +294,8 @@ final class LifeRows {
             long sum = 0;
             copy.start();
             for (int at = 0; at < content.length; at += BLOCK) {
-                copy.read(source, on.region, at % Fixture.REGION_BYTES, BLOCK, at).accumulate();
+                copy.read(source, on.region, at % Fixture.REGION_BYTES, BLOCK, at)
+                        .accumulate();
                 copy.write(target, on.region, at % Fixture.REGION_BYTES, BLOCK, at);
                 sum += Fixture.hash(content, at, BLOCK, at);
                 if (at == content.length / 2) {
@@ -281,7 +335,8 @@ final class LifeRows {
             chain.window(32);
             long sum = 0;
             for (int i = 0; i < 512; i++) {
-                chain.read(source, memory, (long) i * BLOCK, BLOCK, (long) i * BLOCK).accumulate();
+                chain.read(source, memory, (long) i * BLOCK, BLOCK, (long) i * BLOCK)
+                        .accumulate();
                 sum += Fixture.hash(content, i * BLOCK, BLOCK, (long) i * BLOCK);
             }
             chain.start();

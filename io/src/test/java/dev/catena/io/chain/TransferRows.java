@@ -26,6 +26,7 @@ final class TransferRows {
         table.row("short-write-at-each-step-full-file-system", TransferRows::fullFileSystem);
         table.row("short-read-at-end-of-file", TransferRows::endOfFile);
         table.row("zero-byte-reads", TransferRows::zeroBytes);
+        table.row("length-taken-when-issued", TransferRows::lengthTaken);
         for (int depth = 1; depth <= 6; depth++) {
             int reads = depth;
             table.row("dependent-reads-" + depth, on -> dependentReads(on, reads));
@@ -51,7 +52,8 @@ final class TransferRows {
                 if (i % 2 == 0) {
                     chain.read(source, on.region, at % Fixture.REGION_BYTES, BLOCK, at);
                 } else {
-                    chain.write(target, on.region, at % Fixture.REGION_BYTES, BLOCK, at).accumulate();
+                    chain.write(target, on.region, at % Fixture.REGION_BYTES, BLOCK, at)
+                            .accumulate();
                     sum += Fixture.hash(content, at, BLOCK, at);
                 }
             }
@@ -100,28 +102,29 @@ final class TransferRows {
         Check.equal(content, on.targetBytes(), "written");
     }
 
-    /** Five writes of 30,000 bytes, steps 1 to 5; the limit lies in the middle of each of them in turn. */
+    /** Five writes of 30,000 bytes; the limit lies in the middle of each of them in turn. */
     private static void fileSizeLimit(Fixture on) throws IOException {
         if (!FileSizeLimit.isSupported()) {
             throw new Skipped("setrlimit is not to be had here");
         }
         on.put(0, Fixture.random(150_000, 3));
-        for (int at = 1; at <= 5; at++) {
-            int limit = at * 30_000 - 20_000;
-            ChainResult result = limited(on, at, Step::accumulate, Errno.EFBIG, at, at - 1);
+        for (int at = 0; at < 5; at++) {
+            int landing = at + 1;
+            int limit = at * 30_000 + 10_000;
+            ChainResult result = limited(on, at, Step::accumulate, Errno.EFBIG, at, at);
             Check.equal(1, result.shortIos(), "short, then nothing: the rest is refused");
             Check.equal(limit, result.bytes(), "bytes");
-            result = limited(on, at, Step::stopOnShort, Errno.EIO, at, at - 1);
+            result = limited(on, at, Step::stopOnShort, Errno.EIO, at, at);
             Check.equal(limit, result.bytes(), "bytes");
-            Check.equal(at, Fixture.issued(result), "requests");
-            // Taken as it is, or jumped from: then the step after it finds no room at all.
-            int errno = at == 5 ? 0 : Errno.EFBIG;
-            limited(on, at, Step::acceptShort, errno, at + 1, at);
+            Check.equal(at + 1, Fixture.issued(result), "requests");
+            // Taken as it is, or jumped from: then the write after it finds no room at all.
+            int errno = at == 4 ? 0 : Errno.EFBIG;
+            limited(on, at, Step::acceptShort, errno, at + 2, at + 1);
             Check.equal(10_000, on.chain.stepBytes(at), "bytes of the short step");
-            result = limited(on, at, step -> step.jumpOnShort(0), errno, at + 1, at);
+            result = limited(on, at, step -> step.jumpOnShort(landing), errno, at + 2, at + 1);
             Check.equal(limit, result.bytes(), "bytes");
             Check.equal(1, result.shortIos(), "short: once, and there was no rest");
-            result = limited(on, at, step -> step.jumpOnError(0), errno, at + 1, at);
+            limited(on, at, step -> step.jumpOnError(landing), errno, at + 2, at + 1);
             Check.equal(10_000, on.chain.stepBytes(at), "bytes of the step that jumped in the end");
         }
     }
@@ -133,15 +136,15 @@ final class TransferRows {
 
     private static ChainResult limited(Fixture on, int at, Said said, int errno, int failed, int steps)
             throws IOException {
-        int limit = at * 30_000 - 20_000;
+        int limit = at * 30_000 + 10_000;
         try (ChainFile target = on.target();
                 FileSizeLimit _ = new FileSizeLimit(limit)) {
             on.chain.begin();
-            on.chain.nop().join(1); // where jumps go
             for (int i = 0; i < 5; i++) {
                 Step step = on.chain.write(target, on.region, i * 30_000L, 30_000, i * 30_000L);
-                if (i + 1 == at) {
+                if (i == at) {
                     said.of(step);
+                    on.chain.nop().join(1); // where jumps go
                 }
             }
             ChainResult result = errno == 0 ? on.succeeds(steps) : on.fails(errno, failed, steps);
@@ -235,26 +238,55 @@ final class TransferRows {
                 for (long position : new long[] {size, size + 1, 1L << 40}) {
                     chain.begin();
                     chain.read(source, on.region, 0, 512, position);
-                    Check.equal(1, Fixture.issued(on.fails(Errno.ENODATA, 0, 0)), "requests: there is no rest to wait for");
+                    Check.equal(
+                            1, Fixture.issued(on.fails(Errno.ENODATA, 0, 0)), "requests: there is no rest to wait for");
 
                     chain.begin();
                     chain.read(source, on.region, 0, 512, position).stopOnShort();
                     on.fails(Errno.ENODATA, 0, 0);
 
                     chain.begin();
-                    chain.read(source, on.region, 0, 512, position).acceptShort().accumulate();
+                    chain.read(source, on.region, 0, 512, position)
+                            .acceptShort()
+                            .accumulate();
                     ChainResult result = on.succeeds(1);
                     Check.equal(Fixture.hash(new byte[0], 0, 0, position), result.sum(), "sum of nothing");
                     Check.equal(0, result.bytes(), "bytes");
 
                     chain.begin();
+                    chain.read(source, on.region, 0, 512, position).jumpOnShort(1);
                     chain.nop().join(1);
-                    chain.read(source, on.region, 0, 512, position).jumpOnShort(0);
                     chain.nop().storeSum(on.region, 8_192);
                     Check.equal(1, on.succeeds(2).shortIos(), "short");
                 }
             }
         }
+    }
+
+    /** The length grows until the step is issued; then -1 says so. */
+    private static void lengthTaken(Fixture on) throws IOException {
+        byte[] content = Fixture.random(10_000, 8);
+        on.put(0, content);
+        try (ChainFile target = on.target()) {
+            on.putLong(65_536, 3_000);
+            on.chain.begin().start();
+            on.chain.nop();
+            on.chain
+                    .write(target, on.region, 0, 10_000, 0)
+                    .lengthAt(on.region, 65_536)
+                    .accumulate();
+            on.putLong(65_536, 7_000);
+            on.chain.seal();
+            ChainResult result = on.chain.await().throwIfFailed();
+            Check.equal(7_000, result.bytes(), "bytes");
+            Check.equal(Fixture.hash(content, 0, 7_000, 0), result.sum(), "sum");
+            Check.equal(-1, on.getLong(65_536), "the word that held the length");
+
+            on.chain.begin(); // the length is taken by now
+            on.chain.write(target, on.region, 0, 10_000, 0).lengthAt(on.region, 65_536);
+            on.fails(Errno.EINVAL, 0, 0);
+        }
+        Check.equal(Arrays.copyOf(content, 7_000), on.targetBytes(), "the file");
     }
 
     /** Each block holds the offset of the next. */
