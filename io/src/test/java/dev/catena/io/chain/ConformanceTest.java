@@ -74,6 +74,7 @@ class ConformanceTest {
         } finally {
             lines.write(Conformance.line(wanted, row, outcome));
             lines.newLine();
+            lines.flush();
         }
     }
 }
