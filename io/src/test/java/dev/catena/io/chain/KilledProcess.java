@@ -34,19 +34,15 @@ final class KilledProcess {
 
     static void check(Fixture on) throws Exception {
         Path file = on.path("written");
-        Process process = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "--enable-native-access=ALL-UNNAMED",
-                        "-Xshare:auto",
-                        "-XX:TieredStopAtLevel=1",
-                        "-XX:+UseSerialGC",
-                        "-Dcatena.libbpf=" + System.getProperty("catena.libbpf", ""),
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        KilledProcess.class.getName(),
-                        on.backend,
-                        on.placement.name(),
-                        file.toString())
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of(System.getProperty("catena.child.options", "-XX:TieredStopAtLevel=1")
+                .split(" ")));
+        command.add("--enable-native-access=ALL-UNNAMED");
+        command.add("-Dcatena.libbpf=" + System.getProperty("catena.libbpf", ""));
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), KilledProcess.class.getName()));
+        command.addAll(List.of(on.backend, on.placement.name(), file.toString()));
+        Process process = new ProcessBuilder(command)
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         List<Integer> programs;

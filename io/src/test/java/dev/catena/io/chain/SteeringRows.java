@@ -58,12 +58,20 @@ final class SteeringRows {
             on.chain.read(source, on.region, 512, 100, 0).join(1);
             Check.equal(100, on.succeeds(1).bytes(), "bytes");
 
-            on.chain.begin();
-            on.chain.write(source, on.region, 0, 100, 0).jumpOnError(2);
-            on.chain.nop();
-            on.chain.nop().join(1);
-            Check.equal(
-                    1, Fixture.issued(on.fails(Errno.EINVAL, 0, 0)), "requests: a step's turn cannot be jumped over");
+            // Over 1 to 5 steps that are left out, joins and others, and on in order behind the target.
+            for (int target = 2; target <= 6; target++) {
+                on.chain.begin();
+                on.chain.write(source, on.region, 0, 100, 0).jumpOnError(target);
+                int steps = 0;
+                for (int i = 1; i < 8; i++) {
+                    boolean joins = i % 2 == 0;
+                    on.chain.read(source, on.region, i * 512L, 100, 0).join(joins ? 1 : 0);
+                    steps += i == target || (i > target && !joins) ? 1 : 0;
+                }
+                ChainResult result = on.succeeds(steps);
+                Check.equal(100L * result.completedSteps(), result.bytes(), "bytes");
+                Check.equal(result.completedSteps() + 1, Fixture.issued(result), "requests");
+            }
         }
     }
 
