@@ -37,7 +37,7 @@ final class KilledProcess {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of(System.getProperty("catena.child.options", "-XX:TieredStopAtLevel=1")
-                .split(" ")));
+                .split(",")));
         command.add("--enable-native-access=ALL-UNNAMED");
         command.add("-Dcatena.libbpf=" + System.getProperty("catena.libbpf", ""));
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), KilledProcess.class.getName()));
