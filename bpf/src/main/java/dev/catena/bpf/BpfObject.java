@@ -104,6 +104,19 @@ public final class BpfObject implements AutoCloseable {
         return attached;
     }
 
+    /**
+     * Runs a loaded program of type syscall once, here and now.
+     *
+     * @param context native memory that it reads and may change, of the size that it expects at least
+     * @throws BpfException if the kernel does not run it
+     */
+    public void run(String program, MemorySegment context) {
+        int result = library.programRun(program(program), context);
+        if (result < 0) {
+            throw new BpfException("running BPF program " + program, -result, LibBpf.log());
+        }
+    }
+
     /** A map, of the loaded object unless it says otherwise. */
     public BpfMap map(String map) {
         return new BpfMap(library, map, findMap(map));

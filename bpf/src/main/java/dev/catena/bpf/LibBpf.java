@@ -57,6 +57,8 @@ final class LibBpf {
     private final MethodHandle objectFindMap;
     private final MethodHandle programSetAutoload;
     private final MethodHandle programAttach;
+    private final MethodHandle programFd;
+    private final MethodHandle programRun;
     private final MethodHandle linkDestroy;
     private final MethodHandle mapFd;
     private final MethodHandle mapMemory;
@@ -89,6 +91,8 @@ final class LibBpf {
         programSetAutoload =
                 handle("bpf_program__set_autoload", FunctionDescriptor.of(INT, POINTER, ValueLayout.JAVA_BOOLEAN));
         programAttach = handle("bpf_program__attach", FunctionDescriptor.of(POINTER, POINTER));
+        programFd = handle("bpf_program__fd", FunctionDescriptor.of(INT, POINTER));
+        programRun = handle("bpf_prog_test_run_opts", FunctionDescriptor.of(INT, INT, POINTER));
         linkDestroy = handle("bpf_link__destroy", FunctionDescriptor.of(INT, POINTER));
         mapFd = handle("bpf_map__fd", FunctionDescriptor.of(INT, POINTER));
         mapMemory = handle("bpf_map__initial_value", FunctionDescriptor.of(POINTER, POINTER, POINTER));
@@ -187,6 +191,20 @@ final class LibBpf {
 
     MemorySegment programAttach(MemorySegment program) {
         return pointer(programAttach, program);
+    }
+
+    /** Runs a program of type syscall once on {@code context}, which it may change. */
+    int programRun(MemorySegment program, MemorySegment context) {
+        try (Arena arena = Arena.ofConfined()) {
+            // struct bpf_test_run_opts {size_t sz; void *data_in, *data_out; u32 data_size_in, data_size_out;
+            //   void *ctx_in, *ctx_out; u32 ctx_size_in, ctx_size_out, retval; int repeat; u32 duration, flags, cpu,
+            //   batch_size;}
+            MemorySegment options = arena.allocate(80, 8);
+            options.set(LONG, 0, options.byteSize());
+            options.set(POINTER, 32, context);
+            options.set(INT, 48, (int) context.byteSize());
+            return call(programRun, call(programFd, program), options);
+        }
     }
 
     int linkDestroy(MemorySegment link) {

@@ -312,7 +312,7 @@ final class Comparison {
      * One at a time: when the JVM is told to end, two threads come here for the same directory. What is deleted elsewhere meanwhile
      * makes the walk fail, so that is tried again. What cannot be deleted stays below target/, where it does no harm.
      */
-    private static synchronized void deleteQuietly(Path directory) {
+    static synchronized void deleteQuietly(Path directory) {
         for (int attempt = 0; attempt < DELETE_ATTEMPTS && Files.exists(directory); attempt++) {
             try (Stream<Path> walk = Files.walk(directory)) {
                 for (Path path : walk.sorted(Comparator.reverseOrder()).toList()) {

@@ -31,6 +31,7 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  catena compare                 all workloads on Catena and RocksDB, within three minutes",
+            "  catena chains                  micro-benchmarks of chains on every backend",
             "  catena doctor                  what this machine offers, and which backend is chosen",
             "  catena db DIR scan --limit 10  the first ten entries of a store",
             "  catena top DIR                 what the chains of an open store do, live",
@@ -65,6 +66,7 @@ public final class Main implements Runnable {
         Main main = new Main();
         CommandLine line = new CommandLine(main)
                 .addSubcommand(CompareCommand.line(out))
+                .addSubcommand(ChainsCommand.line(out, err))
                 .addSubcommand(new DoctorCommand(out))
                 .addSubcommand(DbCommand.line(out))
                 .addSubcommand(new TopCommand(out));
@@ -104,6 +106,6 @@ public final class Main implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is needed: compare, doctor, db or top");
+        throw new ParameterException(spec.commandLine(), "a command is needed: compare, chains, doctor, db or top");
     }
 }

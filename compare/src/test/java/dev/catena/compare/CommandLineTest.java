@@ -35,6 +35,7 @@ final class CommandLineTest {
             strings = {
                 "",
                 "compare",
+                "chains",
                 "doctor",
                 "db",
                 "db . get",
@@ -72,6 +73,10 @@ final class CommandLineTest {
                 "compare --seconds 0",
                 "compare --cache-mib 0",
                 "compare --workloads fillrandom,nonsense",
+                "chains --cases copy-4k,nonsense",
+                "chains --backends nonsense",
+                "chains --rounds 0",
+                "chains --scale 0",
                 "db",
                 "db .",
                 "db . get"
