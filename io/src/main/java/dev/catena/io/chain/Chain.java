@@ -77,8 +77,6 @@ public final class Chain implements AutoCloseable {
         memory.setInt(chain + ChainLayout.Chain.STEPS, (int) steps);
         memory.setInt(chain + ChainLayout.Chain.CAPACITY, capacity);
         memory.setInt(chain + ChainLayout.Chain.WINDOW, 1);
-        memory.setInt(chain + ChainLayout.Chain.RING, lane.driver().ring());
-        memory.setInt(chain + ChainLayout.Chain.MAILBOX, lane.driver().mailbox());
         memory.setInt(chain + ChainLayout.Chain.ACCOUNT, account);
         result.clear();
         return this;

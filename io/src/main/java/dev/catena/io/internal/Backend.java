@@ -139,7 +139,7 @@ public final class Backend implements AutoCloseable {
             return new ResidentDriver(memory, residentRing(steering));
         }
         if (threadRings != null && steering != null) {
-            return new LoopDriver(memory, threadRings, () -> new ResidentDriver(memory, residentRing(steering)));
+            return new LoopDriver(threadRings, () -> new ResidentDriver(memory, residentRing(steering)));
         }
         return new RingDriver(memory, steering, handOvers);
     }

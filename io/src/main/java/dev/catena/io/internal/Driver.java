@@ -6,13 +6,7 @@ package dev.catena.io.internal;
  * flight and its one completion was taken.
  */
 public interface Driver extends AutoCloseable {
-    /** Number that the chain's {@code ring} field must hold. */
-    int ring();
-
-    /** Descriptor that the chain's {@code mailbox} field must hold, -1 for none. */
-    int mailbox();
-
-    /** Begins to run an idle chain: what is published, in order. */
+    /** Begins to run an idle chain: what is published, in order. Sets the chain's {@code ring} and {@code mailbox}. */
     void start(int chain);
 
     /** More steps were published, or the chain was sealed. */

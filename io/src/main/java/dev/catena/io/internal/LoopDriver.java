@@ -1,6 +1,5 @@
 package dev.catena.io.internal;
 
-import dev.catena.io.internal.ChainLayout.Chain;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -10,28 +9,15 @@ import org.jspecify.annotations.Nullable;
  * waits for it. Where the thread has none (too many threads, or a virtual one) the chain goes the resident way.
  */
 final class LoopDriver implements Driver {
-    private final SharedMemory memory;
     private final ThreadRings rings;
     private final Supplier<ResidentDriver> residents;
     private @Nullable ResidentDriver resident;
     private @Nullable Driver current;
     private @Nullable Thread starter;
 
-    LoopDriver(SharedMemory memory, ThreadRings rings, Supplier<ResidentDriver> residents) {
-        this.memory = memory;
+    LoopDriver(ThreadRings rings, Supplier<ResidentDriver> residents) {
         this.rings = rings;
         this.residents = residents;
-    }
-
-    /** Set for each chain when it starts. */
-    @Override
-    public int ring() {
-        return 0;
-    }
-
-    @Override
-    public int mailbox() {
-        return -1;
     }
 
     @Override
@@ -45,8 +31,6 @@ final class LoopDriver implements Driver {
         }
         current = driver;
         starter = Thread.currentThread();
-        memory.setInt(memory.chain(chain) + Chain.RING, driver.ring());
-        memory.setInt(memory.chain(chain) + Chain.MAILBOX, driver.mailbox());
         driver.start(chain);
     }
 

@@ -30,18 +30,10 @@ final class PortableDriver implements Driver, Interpreter.Requests {
     }
 
     @Override
-    public int ring() {
-        return 0;
-    }
-
-    @Override
-    public int mailbox() {
-        return -1;
-    }
-
-    @Override
     public void start(int chain) {
-        memory.setIntRelease(memory.chain(chain) + Chain.STATE, CHAIN_RUNNING);
+        long at = memory.chain(chain);
+        memory.setInt(at + Chain.MAILBOX, -1);
+        memory.setIntRelease(at + Chain.STATE, CHAIN_RUNNING);
         publish(chain);
     }
 

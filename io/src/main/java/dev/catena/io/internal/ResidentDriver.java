@@ -30,18 +30,11 @@ final class ResidentDriver implements Driver {
     }
 
     @Override
-    public int ring() {
-        return resident.number();
-    }
-
-    @Override
-    public int mailbox() {
-        return mailbox.descriptor();
-    }
-
-    @Override
     public void start(int chain) {
-        memory.setIntVolatile(memory.chain(chain) + Chain.STATE, CHAIN_RUNNING);
+        long at = memory.chain(chain);
+        memory.setInt(at + Chain.RING, resident.number());
+        memory.setInt(at + Chain.MAILBOX, mailbox.descriptor());
+        memory.setIntVolatile(at + Chain.STATE, CHAIN_RUNNING);
         resident.doorbell(chain, mailbox);
     }
 

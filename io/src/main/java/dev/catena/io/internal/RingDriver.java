@@ -50,18 +50,11 @@ final class RingDriver implements Driver, Interpreter.Requests {
     }
 
     @Override
-    public int ring() {
-        return number;
-    }
-
-    @Override
-    public int mailbox() {
-        return -1;
-    }
-
-    @Override
     public void start(int chain) {
-        memory.setIntRelease(memory.chain(chain) + Chain.STATE, CHAIN_RUNNING);
+        long at = memory.chain(chain);
+        memory.setInt(at + Chain.RING, number);
+        memory.setInt(at + Chain.MAILBOX, -1);
+        memory.setIntRelease(at + Chain.STATE, CHAIN_RUNNING);
         interpreter.advance(chain);
     }
 
