@@ -2,8 +2,11 @@ package dev.catena.io.chain;
 
 /** Where the chains of a lane run. */
 public enum Placement {
-    /** In the caller's own wait: for chains that somebody sleeps on, like a flush of the log. */
+    /**
+     * In the caller's own wait: for chains that somebody sleeps on, like a flush of the log. The thread that starts a chain
+     * also waits for it.
+     */
     IN_CONTEXT,
-    /** In the kernel's submission thread, while the caller does something else: for background work with many steps. */
+    /** In a thread that stays in the kernel, while the caller does something else: for background work with many steps. */
     RESIDENT
 }
