@@ -87,12 +87,12 @@ final class Conformance {
     /**
      * Runs the table.
      *
-     * @param arguments a directory to work in, then names of backends
+     * @param arguments names of backends, which have to work here, then a directory to work in
      */
     public static void main(String[] arguments) throws Exception {
         PrintStream out = System.out;
-        Path directory = Files.createTempDirectory(Path.of(arguments[0]), "conformance");
-        List<String> backends = List.of(arguments).subList(1, arguments.length);
+        List<String> backends = List.of(arguments).subList(0, arguments.length - 1);
+        Path directory = Files.createTempDirectory(Path.of(arguments[arguments.length - 1]), "conformance");
         List<Row> rows = rows();
         int failures = 0;
         for (Way way : WAYS) {
@@ -103,7 +103,7 @@ final class Conformance {
             int skipped = 0;
             int failed = 0;
             long start = System.nanoTime();
-            try (ConformanceRun run = new ConformanceRun(way.backend(), way.placement(), directory)) {
+            try (ConformanceRun run = new ConformanceRun(way.backend(), way.placement(), directory, true)) {
                 for (Row row : rows) {
                     long rowStart = System.nanoTime();
                     try {

@@ -26,6 +26,7 @@ final class ConformanceRun implements AutoCloseable {
     private final String backend;
     private final Placement placement;
     private final Path directory;
+    private final boolean required;
     private final ExecutorService thread = Executors.newSingleThreadExecutor(task -> {
         Thread made = new Thread(task, "rows");
         made.setDaemon(true);
@@ -36,11 +37,16 @@ final class ConformanceRun implements AutoCloseable {
     private @Nullable String hanging;
     private int rows;
 
-    /** {@code directory} exists, on the file system to be used. */
-    ConformanceRun(String backend, Placement placement, Path directory) {
+    /**
+     * {@code directory} exists, on the file system to be used.
+     *
+     * @param required whether rows fail, and are not skipped, where the backend does not work
+     */
+    ConformanceRun(String backend, Placement placement, Path directory, boolean required) {
         this.backend = backend;
         this.placement = placement;
         this.directory = directory;
+        this.required = required;
     }
 
     /** Runs a row; returns if it passed. {@link Skipped}, or whatever it failed with, is thrown. */
@@ -71,16 +77,16 @@ final class ConformanceRun implements AutoCloseable {
     }
 
     private void runHere(Conformance.Row row) throws Exception {
-        if (unavailable != null) {
-            throw new Skipped(unavailable);
-        }
-        if (fixture == null) {
+        if (fixture == null && unavailable == null) {
             try {
                 fixture = new Fixture(backend, placement);
             } catch (UnsupportedOperationException e) {
                 unavailable = String.valueOf(e.getMessage());
-                throw new Skipped(unavailable);
             }
+        }
+        if (unavailable != null) {
+            Check.that(!required, "the backend does not work here: " + unavailable);
+            throw new Skipped(unavailable);
         }
         fixture.directory = Files.createDirectory(directory.resolve(backend + "-" + placement + "-" + rows++));
         boolean passed = false;

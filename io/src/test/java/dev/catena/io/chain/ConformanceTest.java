@@ -60,7 +60,7 @@ class ConformanceTest {
                 run.close();
             }
             way = wanted;
-            run = new ConformanceRun(wanted.backend(), wanted.placement(), directory);
+            run = new ConformanceRun(wanted.backend(), wanted.placement(), directory, false);
         }
         String outcome = "passed";
         try {
