@@ -91,24 +91,52 @@ public final class Db implements AutoCloseable {
 
     /** A copy of a key's value, or null when the key is absent. */
     public byte @Nullable [] get(byte[] key) {
+        return lookUp(key, null);
+    }
+
+    /** As {@link #get(byte[])}, as the store was when the snapshot was made. */
+    public byte @Nullable [] get(byte[] key, Snapshot snapshot) {
+        return lookUp(key, Objects.requireNonNull(snapshot));
+    }
+
+    private byte @Nullable [] lookUp(byte[] key, @Nullable Snapshot snapshot) {
         Limits.checkKey(key.length);
         Scratch scratch = Scratch.get();
         scratch.expectArray();
-        return store.get(scratch.key(key), key.length, scratch) ? scratch.takeArray() : null;
+        return store.get(scratch.key(key), key.length, snapshot, scratch) ? scratch.takeArray() : null;
     }
 
     /** Copies as much of a key's value as fits. Returns the value's whole length in bytes, or -1 when the key is absent. */
     public long get(MemorySegment key, MemorySegment into) {
+        return lookUp(key, into, null);
+    }
+
+    /** As {@link #get(MemorySegment, MemorySegment)}, as the store was when the snapshot was made. */
+    public long get(MemorySegment key, MemorySegment into, Snapshot snapshot) {
+        return lookUp(key, into, Objects.requireNonNull(snapshot));
+    }
+
+    private long lookUp(MemorySegment key, MemorySegment into, @Nullable Snapshot snapshot) {
         int length = Limits.checkKey(key.byteSize());
         Scratch scratch = Scratch.get();
         scratch.expectIn(into);
-        boolean found = store.get(scratch.key(key), length, scratch);
+        boolean found = store.get(scratch.key(key), length, snapshot, scratch);
         return found ? scratch.takeLength() : -1;
+    }
+
+    /** Holds the store as it is now open to be read later. Close it, so that compaction may drop what only it sees. */
+    public Snapshot snapshot() {
+        return store.snapshot();
     }
 
     /** An iterator over the store as it is now. */
     public DbIterator iterator() {
-        return store.iterator();
+        return store.iterator(null);
+    }
+
+    /** An iterator over the store as it was when the snapshot was made. The snapshot may be closed before it. */
+    public DbIterator iterator(Snapshot snapshot) {
+        return store.iterator(Objects.requireNonNull(snapshot));
     }
 
     /** Writes what is in memtables to tables, and waits for it. */

@@ -14,7 +14,8 @@ import java.util.Map;
  * @param compaction flushes of memtables and merges of tables
  * @param stallNanos how long writers were held back because background work lagged, in nanoseconds, summed over threads
  * @param stalls how many writes were held back
- * @param snapshots iterators open
+ * @param snapshots snapshots open
+ * @param iterators iterators open
  * @param chains counters of the I/O chains, by name; shared by all stores of the process that use the backend
  */
 public record Stats(
@@ -27,6 +28,7 @@ public record Stats(
         long stallNanos,
         long stalls,
         int snapshots,
+        int iterators,
         Map<String, Long> chains) {
 
     /** Copies the collections. */

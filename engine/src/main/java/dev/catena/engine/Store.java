@@ -28,6 +28,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -96,6 +97,7 @@ final class Store {
     private long compactionsDone;
 
     private final Set<DbIterator> iterators = new HashSet<>(); // under its own monitor
+    private final Set<Snapshot> snapshots = new LinkedHashSet<>(); // under its own monitor, oldest first
     private final LongAdder flushes = new LongAdder();
     private final LongAdder flushedBytes = new LongAdder();
     private volatile boolean stopping;
@@ -164,7 +166,7 @@ final class Store {
         cache = undo.add(new BlockCache(options.cacheBytes()));
         long nextNumber = Math.max(manifest.nextNumber(), Recovery.highestNumber(files) + 1);
         versions = undo.add(new VersionSet(runtime, directory, health, cache, manifest, nextNumber));
-        writer = new TableWriter(runtime, directory, versions, options, () -> stopping);
+        writer = new TableWriter(runtime, directory, versions, options, this::openSnapshots, () -> stopping);
         compactor = new Compactor(runtime, versions, options, writer, this::install);
 
         Recovery recovery = undo.add(new Recovery(runtime, directory, versions, writer, options));
@@ -382,12 +384,12 @@ final class Store {
         }
     }
 
-    /** Looks a key up that is in the scratch; whether it was found. */
-    boolean get(MemorySegment key, int length, Scratch scratch) {
+    /** Looks a key up that is in the scratch, as it is now or in a snapshot; whether it was found. */
+    boolean get(MemorySegment key, int length, @Nullable Snapshot snapshot, Scratch scratch) {
         int stripe = ReadState.stripe();
         ReadState state = pin(stripe);
         try {
-            return state.get(key, length, lastSequence, scratch) == Lookup.FOUND;
+            return state.get(key, length, sequence(snapshot), scratch) == Lookup.FOUND;
         } catch (ChainIoException e) {
             throw readFailed(e);
         } finally {
@@ -395,18 +397,23 @@ final class Store {
         }
     }
 
+    /** The newest operation to see; the caller has pinned a state. */
+    private long sequence(@Nullable Snapshot snapshot) {
+        return snapshot == null ? lastSequence : snapshot.sequenceFor(this);
+    }
+
     static StoreIoException readFailed(ChainIoException e) {
         return new StoreIoException("cannot read: " + e.getMessage(), e);
     }
 
-    DbIterator iterator() {
+    DbIterator iterator(@Nullable Snapshot snapshot) {
         int stripe = ReadState.stripe();
         ReadState state = pin(stripe);
         try {
-            long snapshot = lastSequence;
+            long sequence = sequence(snapshot);
             InternalIterator entries = MergingIterator.of(state.iterators());
             state.retain();
-            DbIterator iterator = new DbIterator(state, entries, snapshot, this::iteratorClosed);
+            DbIterator iterator = new DbIterator(state, entries, sequence, this::iteratorClosed);
             synchronized (iterators) {
                 iterators.add(iterator);
             }
@@ -425,6 +432,32 @@ final class Store {
             iterators.remove(iterator);
         }
         iterator.state().release();
+    }
+
+    Snapshot snapshot() {
+        int entered = gate.enter();
+        try {
+            synchronized (snapshots) {
+                Snapshot snapshot = new Snapshot(this, lastSequence);
+                snapshots.add(snapshot);
+                return snapshot;
+            }
+        } finally {
+            gate.exit(entered);
+        }
+    }
+
+    void snapshotClosed(Snapshot snapshot) {
+        synchronized (snapshots) {
+            snapshots.remove(snapshot);
+        }
+    }
+
+    /** The sequence numbers of open snapshots, ascending. Those opened after this call are not below what it is called after. */
+    private long[] openSnapshots() {
+        synchronized (snapshots) {
+            return snapshots.stream().mapToLong(Snapshot::sequence).toArray();
+        }
     }
 
     // ---- Flushing and compacting.
@@ -625,9 +658,9 @@ final class Store {
         int logFiles = log.fileNumbers().size() + versions.endedLogs().size();
         Log.Counters logged = log.counters();
         Compactor.Counters merged = compactor.counters();
-        int snapshots;
+        int openIterators;
         synchronized (iterators) {
-            snapshots = iterators.size();
+            openIterators = iterators.size();
         }
         appendLock.lock();
         try {
@@ -661,7 +694,8 @@ final class Store {
                             merged.writtenBytes()),
                     stallNanos,
                     stalls,
-                    snapshots,
+                    openSnapshots().length,
+                    openIterators,
                     runtime.counters());
         } finally {
             appendLock.unlock();

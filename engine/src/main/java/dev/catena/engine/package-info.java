@@ -17,7 +17,8 @@
  *
  * <p><b>Readers take no lock.</b> They pin a {@code ReadState}, the memtables and the version of a moment, which is replaced and never
  * changed; what nobody pins any more is freed. An iterator so sees the store as it was, and compaction need not keep old versions of
- * keys for it: the iterator keeps the tables.
+ * keys for it: the iterator keeps the tables. A {@link dev.catena.engine.Snapshot}, which may live long, keeps no tables: for it
+ * compaction keeps the versions that it sees.
  *
  * <p><b>Closing</b> is safe under use: a gate lets running operations finish and refuses new ones, iterators are closed under their
  * users, who get a {@link dev.catena.engine.StoreClosedException}.

@@ -30,10 +30,14 @@ class ModelTest {
     private final long seed = Long.getLong("catena.seed", System.nanoTime());
     private final Random random = new Random(seed);
     private final NavigableMap<byte[], byte[]> model = new TreeMap<>(Arrays::compareUnsigned);
-    private final List<Snapshot> snapshots = new ArrayList<>();
+    private final List<Walk> walks = new ArrayList<>();
+    private final List<Moment> moments = new ArrayList<>();
 
     /** An iterator, and what it must show. */
-    private record Snapshot(DbIterator iterator, NavigableMap<byte[], byte[]> expected) {}
+    private record Walk(DbIterator iterator, NavigableMap<byte[], byte[]> expected) {}
+
+    /** A snapshot, and what it must show. */
+    private record Moment(Snapshot snapshot, NavigableMap<byte[], byte[]> expected) {}
 
     @ParameterizedTest
     @EnumSource(Compression.class)
@@ -54,7 +58,7 @@ class ModelTest {
                 }
                 compareAll(db.iterator(), model);
                 assertEquals(List.of(), db.verify(VerifyListener.NONE).damages());
-                closeSnapshots();
+                compareOpen(db);
             }
         }
     }
@@ -108,17 +112,44 @@ class ModelTest {
         } else if (choice < 960) {
             seek(db);
         } else if (choice < 980) {
-            if (snapshots.size() < 5) {
-                snapshots.add(new Snapshot(db.iterator(), new TreeMap<>(model)));
+            if (walks.size() < 5) {
+                walks.add(new Walk(db.iterator(), new TreeMap<>(model)));
             } else {
-                Snapshot snapshot = snapshots.remove(random.nextInt(5));
-                compareAll(snapshot.iterator, snapshot.expected);
+                Walk walk = walks.remove(random.nextInt(5));
+                compareAll(walk.iterator, walk.expected);
             }
         } else if (choice < 984) {
             db.flush();
         } else if (choice == 984) {
             db.compact();
+        } else {
+            readTheSnapshots(db);
         }
+    }
+
+    /** Opens a snapshot, or reads one and perhaps closes it. */
+    private void readTheSnapshots(Db db) {
+        if (random.nextInt(8) == 0 && moments.size() < 5) {
+            moments.add(new Moment(db.snapshot(), new TreeMap<>(model)));
+        } else if (!moments.isEmpty()) {
+            Moment moment = moments.get(random.nextInt(moments.size()));
+            for (int i = 0; i < 50; i++) {
+                byte[] key = random.nextBoolean() ? key() : keyOf(moment.expected);
+                assertArrayEquals(moment.expected.get(key), db.get(key, moment.snapshot));
+            }
+            if (random.nextInt(8) == 0) {
+                compareAll(db.iterator(moment.snapshot), moment.expected);
+                moment.snapshot.close();
+                moments.remove(moment);
+            }
+        }
+    }
+
+    /** A key of the map, or any when it is empty. */
+    private byte[] keyOf(NavigableMap<byte[], byte[]> map) {
+        byte[] key = key();
+        byte[] found = map.ceilingKey(key);
+        return found == null ? key : found;
     }
 
     private void seek(Db db) {
@@ -154,11 +185,15 @@ class ModelTest {
         }
     }
 
-    private void closeSnapshots() {
-        for (Snapshot snapshot : snapshots) {
-            compareAll(snapshot.iterator, snapshot.expected);
+    private void compareOpen(Db db) {
+        for (Walk walk : walks) {
+            compareAll(walk.iterator, walk.expected);
         }
-        snapshots.clear();
+        walks.clear();
+        for (Moment moment : moments) {
+            compareAll(db.iterator(moment.snapshot), moment.expected);
+        }
+        moments.clear(); // those still open end with the store
     }
 
     private Durability durability() {

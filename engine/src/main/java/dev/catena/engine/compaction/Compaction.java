@@ -48,19 +48,19 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, byte[] po
         return of(version, best, upper);
     }
 
-    /** Of all tables into one level; null when they are there already, without deletions. */
+    /** Of all tables into one level; null when they are there already, without garbage. */
     static @Nullable Compaction everything(Version version, Options options) {
         int deepest = 0;
         int used = 0;
         long bytes = 0;
-        long deletions = 0;
+        long garbage = 0;
         for (int level = 0; level < version.levels(); level++) {
             if (!version.level(level).isEmpty()) {
                 deepest = level;
                 used++;
                 bytes += version.bytes(level);
                 for (TableFile table : version.level(level)) {
-                    deletions += table.meta().deletions();
+                    garbage += table.meta().garbage();
                 }
             }
         }
@@ -68,7 +68,7 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, byte[] po
         while (output < Manifest.LEVELS - 1 && bytes > limit(output, options)) {
             output++;
         }
-        if (used == 0 || (used == 1 && deepest == output && deletions == 0)) {
+        if (used == 0 || (used == 1 && deepest == output && garbage == 0)) {
             return null;
         }
         List<List<TableFile>> inputs = new ArrayList<>();

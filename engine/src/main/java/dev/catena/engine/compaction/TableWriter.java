@@ -17,15 +17,21 @@ import dev.catena.io.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes sorted entries to new tables: of each key only the newest version, and that only if it is needed.
+ * Writes sorted entries to new tables: of each key the newest version and those that an open snapshot sees.
  *
- * <p>No reader needs older versions: an iterator holds on to the memtables and tables that it was made over, and a lookup to those
- * current when it began. Deletions are left out where no older data lies below ({@link Below}).
+ * <p>No other reader needs older versions: an iterator holds on to the memtables and tables that it was made over, and a lookup to those
+ * current when it began. A snapshot sees of each key the newest version that is not newer than itself. One that is opened while this
+ * writes is not older than any entry of the input, and so sees the newest versions. A deletion is left out where no older data lies
+ * below ({@link Below}) and no snapshot is older than it.
+ *
+ * <p>All versions of a key go into one table, so that tables of a level do not overlap.
  *
  * <p>If anything goes wrong what was written is deleted, and the inputs stay as they were. One use, one thread.
  */
@@ -36,6 +42,7 @@ public final class TableWriter {
     private final StoreDirectory directory;
     private final VersionSet versions;
     private final Options options;
+    private final Supplier<long[]> snapshots;
     private final BooleanSupplier cancelled;
 
     /** Whether data may lie below the level that is written. */
@@ -46,6 +53,7 @@ public final class TableWriter {
     }
 
     /**
+     * @param snapshots tells the sequence numbers of open snapshots, ascending
      * @param cancelled asked now and then; when true, writing stops with {@link StoreClosedException}
      */
     public TableWriter(
@@ -53,18 +61,20 @@ public final class TableWriter {
             StoreDirectory directory,
             VersionSet versions,
             Options options,
+            Supplier<long[]> snapshots,
             BooleanSupplier cancelled) {
         this.runtime = runtime;
         this.directory = directory;
         this.versions = versions;
         this.options = options;
+        this.snapshots = snapshots;
         this.cancelled = cancelled;
     }
 
     /**
      * Writes all that is needed of the input.
      *
-     * @param input positioned nowhere; not closed
+     * @param input positioned nowhere, of entries that snapshots opened from now on all see; not closed
      * @param tableBytes at about which size the next table is begun
      * @return the tables, durable, opened, and retained for the caller
      */
@@ -73,6 +83,9 @@ public final class TableWriter {
         Output output = null;
         MemorySegment last = NativeMemory.allocate(FIRST_KEY_BYTES, "compaction");
         int lastLength = -1;
+        long newer = 0; // sequence number of the version before, of the same key
+        long[] open = snapshots.get();
+        long oldest = open.length == 0 ? Long.MAX_VALUE : open[0];
         try {
             int untilCheck = 0;
             for (input.seekToFirst(); input.isValid(); input.next()) {
@@ -84,22 +97,26 @@ public final class TableWriter {
                 }
                 long key = input.keyAddress();
                 int length = input.keyLength();
-                if (length == lastLength && Keys.compare(key, length, last.address(), lastLength) == 0) {
-                    continue; // an older version
-                }
-                if (length > last.byteSize()) {
-                    NativeMemory.free(last);
-                    last = NativeMemory.allocate(2L * length, "compaction");
-                }
-                Memory.copy(key, last.address(), length);
-                lastLength = length;
                 long trailer = input.trailer();
-                if (Keys.kind(trailer) == Keys.DELETE && !below.mayHave(key, length)) {
-                    continue;
+                long sequence = Keys.sequence(trailer);
+                boolean older = length == lastLength && Keys.compare(key, length, last.address(), lastLength) == 0;
+                boolean needed = !older || isSeen(open, sequence, newer);
+                newer = sequence;
+                if (!older) {
+                    if (length > last.byteSize()) {
+                        NativeMemory.free(last);
+                        last = NativeMemory.allocate(2L * length, "compaction");
+                    }
+                    Memory.copy(key, last.address(), length);
+                    lastLength = length;
+                    if (output != null && output.builder.estimatedBytes() >= tableBytes) {
+                        finished.add(output.finish());
+                        output = null;
+                    }
                 }
-                if (output != null && output.builder.estimatedBytes() >= tableBytes) {
-                    finished.add(output.finish());
-                    output = null;
+                if (!needed
+                        || (Keys.kind(trailer) == Keys.DELETE && sequence <= oldest && !below.mayHave(key, length))) {
+                    continue;
                 }
                 if (output == null) {
                     output = new Output();
@@ -125,6 +142,13 @@ public final class TableWriter {
         } finally {
             NativeMemory.free(last);
         }
+    }
+
+    /** Whether a snapshot sees a version that is followed by a newer one. */
+    private static boolean isSeen(long[] snapshots, long sequence, long newer) {
+        int found = Arrays.binarySearch(snapshots, sequence);
+        int first = found < 0 ? -found - 1 : found;
+        return first < snapshots.length && snapshots[first] < newer;
     }
 
     /** One table being written. */

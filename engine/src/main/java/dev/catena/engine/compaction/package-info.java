@@ -6,8 +6,8 @@
  * table, round robin over the keys ({@code Compaction} picks). A table that overlaps nothing below it moves without being read.
  *
  * <p>The merge ({@link dev.catena.engine.compaction.Compactor}) reads its inputs sequentially, each chunk verified by the chain that
- * reads it, and writes through {@link dev.catena.engine.compaction.TableWriter}, which keeps the newest version of each key, and
- * deletions only as long as older data may lie below. Nothing is replaced before its successor is durable; damage found in an input
+ * reads it, and writes through {@link dev.catena.engine.compaction.TableWriter}, which keeps the newest version of each key and those
+ * that open snapshots see, and deletions only as long as older data may lie below. Nothing is replaced before its successor is durable; damage found in an input
  * stops the merge with everything as it was.
  */
 @NullMarked

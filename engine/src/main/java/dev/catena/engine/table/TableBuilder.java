@@ -65,7 +65,7 @@ public final class TableBuilder implements AutoCloseable {
 
     private byte[] smallestKey = new byte[0];
     private long entries;
-    private long deletions;
+    private long garbage;
     private long smallestSequence = Long.MAX_VALUE;
     private long largestSequence;
     private long rawBytes;
@@ -130,6 +130,9 @@ public final class TableBuilder implements AutoCloseable {
         boolean sameKey = entries > 0
                 && keyLength == block.lastKeyLength()
                 && Keys.compare(block.lastKey(), keyLength, key, keyLength) == 0;
+        if (sameKey || Keys.kind(trailer) == Keys.DELETE) {
+            garbage++;
+        }
         if (pendingOffset >= 0) {
             addPending(key, keyLength);
             sameKey &= hashCount > 0;
@@ -145,9 +148,6 @@ public final class TableBuilder implements AutoCloseable {
         long sequence = Keys.sequence(trailer);
         smallestSequence = Math.min(smallestSequence, sequence);
         largestSequence = Math.max(largestSequence, sequence);
-        if (Keys.kind(trailer) == Keys.DELETE) {
-            deletions++;
-        }
         rawBytes += keyLength + 8L + valueLength;
         if (block.payloadBytes() >= blockBytes) {
             finishBlock();
@@ -237,7 +237,7 @@ public final class TableBuilder implements AutoCloseable {
                     summary.fileBytes(),
                     summary.fileChecksum(),
                     entries,
-                    deletions,
+                    garbage,
                     smallestSequence,
                     largestSequence,
                     rawBytes,
@@ -252,7 +252,7 @@ public final class TableBuilder implements AutoCloseable {
         to.ensure(TableFormat.FRAME_HEADER + (long) bytes, 0);
         long p = to.address() + TableFormat.FRAME_HEADER;
         Memory.putLong(p, entries);
-        Memory.putLong(p + 8, deletions);
+        Memory.putLong(p + 8, garbage);
         Memory.putLong(p + 16, smallestSequence);
         Memory.putLong(p + 24, largestSequence);
         Memory.putLong(p + 32, rawBytes);

@@ -18,7 +18,7 @@ import dev.catena.io.chain.ChunkWriter;
  * data       = entry*, u32 restart*, u32 restart count                            (see {@link Block})
  * index,root = separators and offsets                                             (see {@link IndexBlock})
  * filter     = 64-byte lines                                                      (see {@code Filter})
- * properties = u64 entries, u64 deletions, u64 smallest sequence, u64 largest sequence, u64 raw bytes,
+ * properties = u64 entries, u64 garbage, u64 smallest sequence, u64 largest sequence, u64 raw bytes,
  *              u32 length of the smallest user key, u32 length of the largest, their bytes
  *
  * footer, 128 bytes:

@@ -6,7 +6,7 @@ package dev.catena.engine.table;
  * @param fileBytes the file's size
  * @param fileChecksum sum of the XXH64 of the body's chunks, as the chain computed it
  * @param entries versions in it
- * @param deletions those of them that delete
+ * @param garbage those of them that a merge of all tables would leave out: deletions, and versions that a newer one here hides
  * @param smallestSequence of all entries
  * @param largestSequence of all entries
  * @param rawBytes bytes of keys, trailers and values before compression
@@ -17,7 +17,7 @@ public record TableProperties(
         long fileBytes,
         long fileChecksum,
         long entries,
-        long deletions,
+        long garbage,
         long smallestSequence,
         long largestSequence,
         long rawBytes,

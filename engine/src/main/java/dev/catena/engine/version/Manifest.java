@@ -32,7 +32,7 @@ import java.util.List;
  *  u32 levels, each
  *      u32 pointer bytes, pointer      the largest key of the last compaction out of this level
  *      u32 tables, each      level 0: newest first; others: by key
- *          u64 number, u64 bytes, u64 checksum, u64 entries, u64 deletions,
+ *          u64 number, u64 bytes, u64 checksum, u64 entries, u64 garbage,
  *          u64 smallest sequence, u64 largest sequence,
  *          u32 bytes, smallest key, u32 bytes, largest key
  *  u64 XXH64 of all before it, seed 0
@@ -173,7 +173,7 @@ public record Manifest(
             out.putInt(levels.get(level).size());
             for (TableMeta table : levels.get(level)) {
                 out.putLong(table.number()).putLong(table.bytes()).putLong(table.checksum());
-                out.putLong(table.entries()).putLong(table.deletions());
+                out.putLong(table.entries()).putLong(table.garbage());
                 out.putLong(table.smallestSequence()).putLong(table.largestSequence());
                 put(out, table.smallest());
                 put(out, table.largest());

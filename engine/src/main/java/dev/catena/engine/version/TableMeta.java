@@ -9,7 +9,7 @@ import dev.catena.engine.table.TableProperties;
  * @param bytes the file's size
  * @param checksum the file's checksum, as the chain that wrote it computed it
  * @param entries versions in it
- * @param deletions those of them that delete
+ * @param garbage those of them that a merge of all tables would leave out: deletions, and versions that a newer one here hides
  * @param smallestSequence of all entries
  * @param largestSequence of all entries
  * @param smallest its first user key
@@ -20,7 +20,7 @@ public record TableMeta(
         long bytes,
         long checksum,
         long entries,
-        long deletions,
+        long garbage,
         long smallestSequence,
         long largestSequence,
         byte[] smallest,
@@ -33,7 +33,7 @@ public record TableMeta(
                 built.fileBytes(),
                 built.fileChecksum(),
                 built.entries(),
-                built.deletions(),
+                built.garbage(),
                 built.smallestSequence(),
                 built.largestSequence(),
                 built.smallestKey(),

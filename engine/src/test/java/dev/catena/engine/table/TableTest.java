@@ -114,7 +114,7 @@ class TableTest {
 
         TableReader table = open(path, properties);
         assertEquals(properties.rawBytes(), table.properties().rawBytes());
-        assertEquals(properties.deletions(), table.properties().deletions());
+        assertEquals(properties.garbage(), table.properties().garbage());
         try (InternalIterator iterator = table.iterator()) {
             model.assertSame(iterator);
             model.assertSeeks(iterator, random, 500);
