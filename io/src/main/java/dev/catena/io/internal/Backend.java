@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -32,7 +31,7 @@ public final class Backend implements AutoCloseable {
     private final SharedMemory memory;
     private final @Nullable Steering steering;
     private final @Nullable PortableFiles portableFiles;
-    private final AtomicLong handOvers = new AtomicLong();
+    private final Watchdog watchdog = new Watchdog();
     private final @Nullable ThreadRings threadRings;
     private @Nullable ResidentRing residentRing;
 
@@ -43,7 +42,7 @@ public final class Backend implements AutoCloseable {
         this.steering = steering;
         this.portableFiles = portableFiles;
         threadRings = steering instanceof LoopSteering loop
-                ? new ThreadRings(loop, () -> new RingDriver(memory, loop, handOvers))
+                ? new ThreadRings(loop, () -> new RingDriver(memory, loop, watchdog))
                 : null;
     }
 
@@ -141,13 +140,13 @@ public final class Backend implements AutoCloseable {
         if (threadRings != null && steering != null) {
             return new LoopDriver(threadRings, () -> new ResidentDriver(memory, residentRing(steering)));
         }
-        return new RingDriver(memory, steering, handOvers);
+        return new RingDriver(memory, steering, watchdog);
     }
 
     private synchronized ResidentRing residentRing(Steering steering) {
         if (residentRing == null) {
             residentRing =
-                    threadRings == null ? new ResidentRing(steering, handOvers) : LoopRing.open(steering, handOvers);
+                    threadRings == null ? new ResidentRing(steering, watchdog) : LoopRing.open(steering, watchdog);
         }
         return residentRing;
     }
@@ -177,7 +176,7 @@ public final class Backend implements AutoCloseable {
             }
             counters.put(names[i], sum);
         }
-        counters.put("hand-overs", handOvers.get());
+        watchdog.addTo(counters);
         return counters;
     }
 

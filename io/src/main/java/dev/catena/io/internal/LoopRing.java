@@ -4,7 +4,6 @@ import static dev.catena.io.internal.ChainLayout.*;
 
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The resident ring of {@code kernel-loop}: a thread of ours sits in one io_uring_enter, in which the program handles
@@ -19,18 +18,18 @@ final class LoopRing extends ResidentRing {
     private final Thread thread;
     private volatile boolean closing;
 
-    private LoopRing(Steering steering, AtomicLong handOvers) {
-        super(steering, handOvers);
+    private LoopRing(Steering steering, Watchdog watchdog) {
+        super(steering, watchdog);
         thread = Thread.currentThread();
     }
 
     /** Starts the thread, which makes the ring. */
-    static LoopRing open(Steering steering, AtomicLong handOvers) {
+    static LoopRing open(Steering steering, Watchdog watchdog) {
         CompletableFuture<LoopRing> made = new CompletableFuture<>();
         Thread.ofPlatform().daemon().name("catena-loop").start(() -> {
             LoopRing ring;
             try {
-                ring = new LoopRing(steering, handOvers);
+                ring = new LoopRing(steering, watchdog);
             } catch (Throwable e) {
                 made.completeExceptionally(e);
                 return;

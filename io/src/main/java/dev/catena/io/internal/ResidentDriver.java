@@ -50,7 +50,8 @@ final class ResidentDriver implements Driver {
     public void await(int chain) {
         while (!isFinished(chain) || (finishMessages == 0 && !resident.isTakenOver())) {
             if (waitForMessage() && isFinished(chain)) {
-                break; // finished long ago and no message came: there was no room for it
+                resident.watchdog.lostMessages.incrementAndGet(); // there was no room for it
+                break;
             }
         }
         finishMessages = 0;
@@ -89,6 +90,7 @@ final class ResidentDriver implements Driver {
         }
         takeMessages();
         if (late) {
+            resident.watchdog.looks.incrementAndGet();
             resident.watch(mailbox);
         }
         return late;

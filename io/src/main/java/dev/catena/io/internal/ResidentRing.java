@@ -3,7 +3,6 @@ package dev.catena.io.internal;
 import static dev.catena.io.internal.ChainLayout.*;
 
 import dev.catena.io.internal.ChainLayout.Chain;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -31,12 +30,12 @@ class ResidentRing implements AutoCloseable, Interpreter.Requests {
     private final Steering steering;
     private final long entry;
     private final Interpreter interpreter;
-    private final AtomicLong handOvers;
+    final Watchdog watchdog;
     private volatile boolean takenOver;
 
     /** Called by the ring's thread, if it has one. */
-    ResidentRing(Steering steering, AtomicLong handOvers) {
-        this.handOvers = handOvers;
+    ResidentRing(Steering steering, Watchdog watchdog) {
+        this.watchdog = watchdog;
         this.memory = steering.memory();
         this.steering = steering;
         ring = new Ring(memory, ENTRIES, COMPLETIONS, steering.setupFlags(true), IDLE_MILLIS, "rings");
@@ -77,6 +76,9 @@ class ResidentRing implements AutoCloseable, Interpreter.Requests {
 
     /** Called by a thread that waited in vain for a while: sees that the program still steers, or takes over. */
     void watch(Ring mailbox) {
+        if (ring.pending() > 0 && ring.wake()) {
+            watchdog.wakeUps.incrementAndGet();
+        }
         if (ring.hasCompletion()) {
             LockSupport.parkNanos(SOON_NANOS); // not just about to be handled?
             if (ring.hasCompletion()) {
@@ -98,7 +100,7 @@ class ResidentRing implements AutoCloseable, Interpreter.Requests {
             steering.release(number);
             memory.setIntVolatile(entry + ChainLayout.Ring.STEERING, 0); // already so, unless the program is gone
             takenOver = true;
-            handOvers.incrementAndGet();
+            watchdog.handOvers.incrementAndGet();
         }
     }
 

@@ -4,7 +4,6 @@ import static dev.catena.io.internal.ChainLayout.*;
 
 import dev.catena.io.internal.ChainLayout.Chain;
 import dev.catena.io.internal.ChainLayout.Step;
-import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,12 +30,12 @@ final class RingDriver implements Driver, Interpreter.Requests {
     private final int number;
     private final long entry;
     private final Interpreter interpreter;
-    private final AtomicLong handOvers;
+    private final Watchdog watchdog;
 
-    RingDriver(SharedMemory memory, @Nullable Steering steering, AtomicLong handOvers) {
+    RingDriver(SharedMemory memory, @Nullable Steering steering, Watchdog watchdog) {
         this.memory = memory;
         this.steering = steering;
-        this.handOvers = handOvers;
+        this.watchdog = watchdog;
         actsInEnter = steering != null && steering.actsInEnter();
         int flags = steering == null ? Ring.SETUP_COOP_TASKRUN : steering.setupFlags(false);
         ring = new Ring(memory, ENTRIES, 2 * ENTRIES, flags, 0, "rings");
@@ -144,7 +143,7 @@ final class RingDriver implements Driver, Interpreter.Requests {
                 }
                 steering.release(number);
                 memory.setIntVolatile(entry + ChainLayout.Ring.STEERING, 0);
-                handOvers.incrementAndGet();
+                watchdog.handOvers.incrementAndGet();
             }
             interpreter.completed(data, result);
         }

@@ -318,7 +318,7 @@ final class LifeRows {
     /** What was carried on goes on being served. */
     private static void afterwards(Fixture on, ChainFile source, byte[] content, int handOvers) {
         if (on.isKernel()) {
-            Check.equal(handOvers, on.runtime.counters().get("hand-overs"), "rings handed over");
+            Check.equal(handOvers, on.runtime.counters().get("watchdog.hand-overs"), "rings handed over");
         }
         on.chain.begin();
         on.chain.read(source, on.region, 0, BLOCK, 0).accumulate();
@@ -359,7 +359,7 @@ final class LifeRows {
             if (on.isKernel()) {
                 // Resident lanes share a ring, and so do those of one thread in context on kernel-loop.
                 int rings = on.placement == Placement.RESIDENT || on.backend.equals("kernel-loop") ? 1 : 8;
-                Check.equal(rings, on.runtime.counters().get("hand-overs"), "rings handed over");
+                Check.equal(rings, on.runtime.counters().get("watchdog.hand-overs"), "rings handed over");
             }
         }
         copies.check();
