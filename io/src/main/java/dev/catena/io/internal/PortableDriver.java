@@ -94,6 +94,8 @@ final class PortableDriver implements Driver, Interpreter.Requests {
             return written;
         } catch (IOException | NonReadableChannelException | NonWritableChannelException e) {
             return -PortableFiles.errno(e);
+        } catch (IllegalArgumentException e) {
+            return -Errno.EINVAL; // an offset below 0, found in memory
         }
     }
 

@@ -27,6 +27,7 @@ final class TransferRows {
         table.row("short-read-at-end-of-file", TransferRows::endOfFile);
         table.row("zero-byte-reads", TransferRows::zeroBytes);
         table.row("length-taken-when-issued", TransferRows::lengthTaken);
+        table.row("offset-taken-below-zero", TransferRows::offsetBelowZero);
         for (int depth = 1; depth <= 6; depth++) {
             int reads = depth;
             table.row("dependent-reads-" + depth, on -> dependentReads(on, reads));
@@ -37,6 +38,22 @@ final class TransferRows {
         on.chain.begin();
         ChainResult result = on.succeeds(0);
         Check.equal(0, Fixture.issued(result), "requests");
+    }
+
+    private static void offsetBelowZero(Fixture on) throws IOException {
+        try (ChainFile target = on.target()) {
+            for (long offset : new long[] {-2, Long.MIN_VALUE}) {
+                for (boolean reads : new boolean[] {true, false}) {
+                    on.region.segment().set(ValueLayout.JAVA_LONG, 0, offset);
+                    on.chain.begin();
+                    Step step = reads
+                            ? on.chain.read(target, on.region, 8, BLOCK, 0)
+                            : on.chain.write(target, on.region, 8, BLOCK, 0);
+                    step.positionAt(on.region, 0);
+                    on.fails(Errno.EINVAL, 0, 0);
+                }
+            }
+        }
     }
 
     /** Reads and writes in turn, block by block, every step summed. */
