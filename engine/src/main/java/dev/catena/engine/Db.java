@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * An ordered map from byte strings to byte strings, kept in a directory. All methods are thread safe.
  *
  * <p>Every method throws {@link StoreClosedException} after {@link #close}, {@link StoreReadOnlyException} when it would write
- * after a failed write, {@link CorruptionException} when bytes that it needs are damaged, and {@link StoreIoException} when the
+ * after a failed write or to a store opened for reading, {@link CorruptionException} when bytes that it needs are damaged, and {@link StoreIoException} when the
  * operating system refuses something. Sizes are bounded by {@link Limits}. Keys and values are copied before a method returns.
  *
  * <p>A write is visible to readers as soon as it has its place in the log, before it is durable.
@@ -33,6 +33,31 @@ public final class Db implements AutoCloseable {
      */
     public static Db open(Path directory, Options options) {
         return new Db(Store.open(Objects.requireNonNull(directory), Objects.requireNonNull(options)));
+    }
+
+    /**
+     * Opens the store in a directory for reading: nothing in the directory is written, made or removed, nor is any right to do that
+     * needed. What is in logs only is read into memory, as much as that is. Methods that write throw {@link StoreReadOnlyException}.
+     *
+     * <p>Any number of readers, in any process, may have a store open at once. Not together with a writer: who opens a store for
+     * reading while it is open for writing is refused, as the writer would remove files that the reader needs, and who opens it for
+     * writing while somebody reads is refused too.
+     *
+     * @throws StoreLockedException when it is open for writing, in this process or another
+     * @throws StoreIoException when there is no store
+     * @throws CorruptionException as {@link #open}
+     */
+    public static Db openReadOnly(Path directory, Options options) {
+        return new Db(Store.openReadOnly(Objects.requireNonNull(directory), Objects.requireNonNull(options)));
+    }
+
+    /**
+     * Deletes a store's files, and its directory if nothing else is in it. What is not a store's stays. No error when there is none.
+     *
+     * @throws StoreLockedException when it is open, in this process or another
+     */
+    public static void destroy(Path directory) {
+        Store.destroy(Objects.requireNonNull(directory));
     }
 
     /** Sets a key's value. */
@@ -147,6 +172,17 @@ public final class Db implements AutoCloseable {
     /** Flushes, merges all tables into the lowest level, and waits for it. */
     public void compact() {
         store.compact();
+    }
+
+    /**
+     * Makes a copy of the store in a directory that does not exist yet: a store of its own, which holds all that was written before the
+     * call, and of what is written meanwhile a beginning. Flushes first; the copy shares its tables with this store by hard links, or
+     * has copies of them where links are not possible. Durable on return; after a crash it is there whole or not at all.
+     *
+     * @throws StoreIoException when the directory exists or its parent does not, or the operating system refuses something
+     */
+    public void checkpoint(Path directory) {
+        store.checkpoint(Objects.requireNonNull(directory));
     }
 
     /** Figures about the store now. */

@@ -6,68 +6,87 @@ import java.io.RandomAccessFile;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.HashSet;
-import java.util.Set;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps a store to one opener: a lock on the file {@code LOCK}, which the operating system takes back when the process ends, and within
- * the process a set of paths (to a process its own locks are no obstacle, and closing any descriptor of the file would lose the
- * lock). Who holds it stands in the file: see {@link StoreProcess}. A random-access file, since an interrupt closes a channel that is
- * being written, and the lock would be lost.
+ * Keeps a store to one writer or to any number of readers: a lock on the file {@code LOCK}, exclusive or shared, which the operating
+ * system takes back when the process ends, and within the process a table of paths (to a process its own locks are no obstacle, and
+ * closing any descriptor of the file would lose the lock; so the readers of one process share one). Which process writes stands in the
+ * file: see {@link StoreProcess}. A random-access file, since an interrupt closes a channel that is being written, and the lock would
+ * be lost.
+ *
+ * <p>A reader writes nothing. A store without a file {@code LOCK}, copied without it, is read without a lock.
  */
 final class DirectoryLock implements AutoCloseable {
-    private static final Set<Path> OPEN = new HashSet<>();
+    private static final Map<Path, DirectoryLock> OPEN = new HashMap<>();
 
     private final Path directory;
-    private final RandomAccessFile file;
+    private final @Nullable RandomAccessFile file;
+    private final boolean shared;
+    private int holders = 1; // under the table's monitor
 
-    private DirectoryLock(Path directory, RandomAccessFile file) {
+    private DirectoryLock(Path directory, @Nullable RandomAccessFile file, boolean shared) {
         this.directory = directory;
         this.file = file;
+        this.shared = shared;
     }
 
-    /** Takes the lock of a directory that exists. */
+    /** Takes the lock of a directory that exists, to write. */
     static DirectoryLock acquire(Path directory) {
-        Path real;
+        return acquire(directory, false);
+    }
+
+    /** Takes the lock of a directory that exists, to read; others may have it for reading too. */
+    static DirectoryLock acquireShared(Path directory) {
+        return acquire(directory, true);
+    }
+
+    private static DirectoryLock acquire(Path directory, boolean shared) {
         try {
-            real = directory.toRealPath();
-        } catch (IOException e) {
-            throw new StoreIoException("cannot resolve " + directory + ": " + e, e);
-        }
-        synchronized (OPEN) {
-            if (!OPEN.add(real)) {
-                throw new StoreLockedException(
-                        directory, "by this process (" + ProcessHandle.current().pid() + ")");
+            Path real = directory.toRealPath();
+            synchronized (OPEN) {
+                DirectoryLock held = OPEN.get(real);
+                if (held == null) {
+                    held = new DirectoryLock(real, lock(directory, shared), shared);
+                    OPEN.put(real, held);
+                } else if (shared && held.shared) {
+                    held.holders++;
+                } else {
+                    throw new StoreLockedException(
+                            directory,
+                            "by this process (" + ProcessHandle.current().pid() + ")"
+                                    + (held.shared ? ", for reading" : ""));
+                }
+                return held;
             }
-        }
-        boolean locked = false;
-        try {
-            DirectoryLock lock = new DirectoryLock(real, lock(directory));
-            locked = true;
-            return lock;
         } catch (IOException e) {
             throw new StoreIoException("cannot lock " + directory + ": " + e, e);
-        } finally {
-            if (!locked) {
-                synchronized (OPEN) {
-                    OPEN.remove(real);
-                }
-            }
         }
     }
 
-    private static RandomAccessFile lock(Path directory) throws IOException {
+    private static @Nullable RandomAccessFile lock(Path directory, boolean shared) throws IOException {
         Path file = directory.resolve(StoreDirectory.LOCK);
-        RandomAccessFile opened = new RandomAccessFile(file.toFile(), "rw");
+        if (shared && !Files.exists(file)) {
+            return null;
+        }
+        RandomAccessFile opened = new RandomAccessFile(file.toFile(), shared ? "r" : "rw");
         boolean locked = false;
         try {
-            FileLock lock = opened.getChannel().tryLock();
+            FileLock lock = opened.getChannel().tryLock(0, Long.MAX_VALUE, shared);
             if (lock == null) {
-                String holder = Files.readString(file).lines().findFirst().orElse("");
-                throw new StoreLockedException(directory, "by process " + (holder.isEmpty() ? "unknown" : holder));
+                throw new StoreLockedException(directory, holder(file));
             }
-            write(opened, StoreProcess.text(ProcessHandle.current().pid()));
+            if (!Files.exists(file)) {
+                throw new NoSuchFileException(file.toString(), null, "the store was just destroyed");
+            }
+            if (!shared) {
+                write(opened, StoreProcess.text(ProcessHandle.current().pid()));
+            }
             locked = true;
             return opened;
         } finally {
@@ -77,16 +96,28 @@ final class DirectoryLock implements AutoCloseable {
         }
     }
 
+    /** Who has the lock, in words. What a killed writer left in the file names nobody. */
+    private static String holder(Path file) throws IOException {
+        Optional<String> writer = Files.readString(file)
+                .lines()
+                .findFirst()
+                .filter(pid -> pid.matches("\\d{1,18}")
+                        && ProcessHandle.of(Long.parseLong(pid)).isPresent());
+        return writer.map(pid -> "by process " + pid).orElse("by another process, for reading");
+    }
+
     private static void write(RandomAccessFile file, String text) throws IOException {
         file.setLength(0);
         file.seek(0);
         file.write(text.getBytes(StandardCharsets.US_ASCII));
     }
 
-    /** Tells where in this process the chain memory is, for who wants to watch it. */
+    /** Tells where in this process the chain memory is, for who wants to watch it. Only who writes does. */
     void tell(long chains) {
         try {
-            write(file, StoreProcess.text(ProcessHandle.current().pid(), chains));
+            if (file != null && !shared) {
+                write(file, StoreProcess.text(ProcessHandle.current().pid(), chains));
+            }
         } catch (IOException e) {
             throw new StoreIoException("cannot write to the lock of " + directory + ": " + e, e);
         }
@@ -94,14 +125,17 @@ final class DirectoryLock implements AutoCloseable {
 
     @Override
     public void close() {
-        try {
-            file.setLength(0);
-            file.close();
-        } catch (IOException e) {
-            throw new StoreIoException("cannot unlock " + directory + ": " + e, e);
-        } finally {
-            synchronized (OPEN) {
-                OPEN.remove(directory);
+        synchronized (OPEN) {
+            if (--holders > 0) {
+                return;
+            }
+            OPEN.remove(directory);
+            try (RandomAccessFile closed = file) {
+                if (closed != null && !shared) {
+                    closed.setLength(0);
+                }
+            } catch (IOException e) {
+                throw new StoreIoException("cannot unlock " + directory + ": " + e, e);
             }
         }
     }

@@ -2,6 +2,7 @@ package dev.catena.engine;
 
 import dev.catena.engine.compaction.TableWriter;
 import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.log.Log;
 import dev.catena.engine.log.LogReader;
 import dev.catena.engine.log.Operations;
 import dev.catena.engine.memtable.Memtable;
@@ -39,6 +40,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>Files that nothing names are deleted.
  * </ol>
  *
+ * <p>For reading only, nothing of that is written: full memtables are kept, logs stay as long as they are, files stay where they are.
+ *
  * <p>Runs in the opening thread, before any other thread knows the store.
  */
 final class Recovery implements AutoCloseable {
@@ -52,22 +55,33 @@ final class Recovery implements AutoCloseable {
     private final VersionSet versions;
     private final TableWriter writer;
     private final Options options;
+    private final boolean reading;
 
     private Memtable memtable;
     private boolean taken;
     private int replayed;
+    private final List<Memtable> full = new ArrayList<>();
+    private final List<Log.End> uncut = new ArrayList<>();
     private final List<Path> empty = new ArrayList<>();
     private long lastSequence;
 
     /** The log that the oldest operation in the memtable came from. */
     private long firstLogOfMemtable = -1;
 
-    Recovery(ChainRuntime runtime, StoreDirectory directory, VersionSet versions, TableWriter writer, Options options) {
+    /** @param reading whether nothing may be written */
+    Recovery(
+            ChainRuntime runtime,
+            StoreDirectory directory,
+            VersionSet versions,
+            TableWriter writer,
+            Options options,
+            boolean reading) {
         this.runtime = runtime;
         this.directory = directory;
         this.versions = versions;
         this.writer = writer;
         this.options = options;
+        this.reading = reading;
         memtable = new Memtable(options.memtableBytes());
         lastSequence = versions.flushedSequence();
     }
@@ -78,10 +92,21 @@ final class Recovery implements AutoCloseable {
         return memtable;
     }
 
+    /** The full memtables, oldest first, when nothing may be written; the caller's like the last one. */
+    List<Memtable> fullMemtables() {
+        return full;
+    }
+
+    /** The logs whose end was found and not fixed, as nothing may be written. */
+    List<Log.End> uncutLogs() {
+        return uncut;
+    }
+
     @Override
     public void close() {
         if (!taken) {
             memtable.release();
+            full.forEach(Memtable::release);
         }
     }
 
@@ -111,7 +136,7 @@ final class Recovery implements AutoCloseable {
                 directory.delete(file.path());
             }
         }
-        directory.delete(directory.path().resolve(StoreDirectory.MANIFEST + ".tmp"));
+        directory.delete(directory.path().resolve(StoreDirectory.MANIFEST + StoreDirectory.TEMPORARY));
     }
 
     /** Replays the logs. */
@@ -136,14 +161,18 @@ final class Recovery implements AutoCloseable {
             }
             long knownEnd = ends.getOrDefault(number, Manifest.LogEntry.GROWING);
             LogReader.Result result = replay(number, path, knownEnd, previous, previousEnd);
-            if (!result.isStarted()) {
-                directory.delete(path); // Made ahead of use.
+            if (!result.isStarted()) { // Made ahead of use.
+                if (!reading) {
+                    directory.delete(path);
+                }
                 continue;
             }
-            if (knownEnd == Manifest.LogEntry.GROWING) {
+            if (knownEnd == Manifest.LogEntry.GROWING && !reading) {
                 fix(path, result.end());
             }
-            if (result.operations() > 0) {
+            if (knownEnd == Manifest.LogEntry.GROWING && reading) {
+                uncut.add(new Log.End(number, result.end()));
+            } else if (result.operations() > 0) {
                 versions.addEndedLog(number, result.end());
                 replayed++;
             } else {
@@ -152,7 +181,7 @@ final class Recovery implements AutoCloseable {
             previous = path;
             previousEnd = result.end();
         }
-        if (replayed > REPLAYED_MAX && firstLogOfMemtable >= 0) {
+        if (!reading && replayed > REPLAYED_MAX && firstLogOfMemtable >= 0) {
             flush(logs.lastKey() + 1);
         }
     }
@@ -229,6 +258,12 @@ final class Recovery implements AutoCloseable {
 
     /** Writes the full memtable as a table; what comes next is from the given log. */
     private void flush(long log) {
+        if (reading) {
+            Memtable next = new Memtable(options.memtableBytes());
+            full.add(memtable);
+            memtable = next;
+            return;
+        }
         List<TableFile> tables;
         try (InternalIterator entries = memtable.iterator()) {
             tables = writer.write(entries, (key, length) -> true, Long.MAX_VALUE);
@@ -238,9 +273,9 @@ final class Recovery implements AutoCloseable {
         } finally {
             tables.forEach(TableFile::release);
         }
-        Memtable full = memtable;
+        Memtable written = memtable;
         memtable = new Memtable(options.memtableBytes());
-        full.release();
+        written.release();
         firstLogOfMemtable = -1;
     }
 

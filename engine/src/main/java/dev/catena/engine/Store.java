@@ -54,6 +54,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Locks</b>, outer first: the version set's monitor (held while a manifest is written), the append lock, the log's. Threads:
  * callers, {@code catena-log}, {@code catena-flush}, {@code catena-compact}.
+ *
+ * <p><b>For reading only</b> there is no log, no background thread, and from the start a health that allows no writes; what the logs
+ * hold is in as many memtables as it needs.
  */
 final class Store {
     private static final long POLL_NANOS = 100_000;
@@ -67,7 +70,11 @@ final class Store {
     private final VersionSet versions;
     private final TableWriter writer;
     private final Compactor compactor;
-    private final Log log;
+    private final @Nullable Log log; // null when opened for reading
+
+    /** The logs that were read and not cut, when opened for reading. */
+    private final List<Log.End> uncutLogs;
+
     private final Gate gate;
 
     /** Held to append, and to change what writers and readers work on. */
@@ -133,7 +140,7 @@ final class Store {
         try (Undo undo = new Undo()) {
             DirectoryLock lock = undo.add(DirectoryLock.acquire(path));
             ChainRuntime runtime = undo.add(ChainRuntime.acquire(options.backend()));
-            Store store = new Store(path, options, lock, runtime, undo);
+            Store store = new Store(path, options, lock, runtime, undo, false);
             lock.tell(runtime.address());
             undo.clear();
             store.start();
@@ -143,13 +150,30 @@ final class Store {
         }
     }
 
-    private Store(Path path, Options options, DirectoryLock directoryLock, ChainRuntime runtime, Undo undo) {
+    /** Opens a store for reading: nothing is written, and no thread started. */
+    static Store openReadOnly(Path path, Options options) {
+        if (!Files.isDirectory(path)) {
+            throw new StoreIoException("there is no store in " + path + ": no such directory", null);
+        }
+        try (Undo undo = new Undo()) {
+            DirectoryLock lock = undo.add(DirectoryLock.acquireShared(path));
+            ChainRuntime runtime = undo.add(ChainRuntime.acquire(options.backend()));
+            Store store = new Store(path, options.withCreateIfMissing(false), lock, runtime, undo, true);
+            undo.clear();
+            return store;
+        } catch (ChainIoException e) {
+            throw new StoreIoException("cannot open store " + path + ": " + e.getMessage(), e);
+        }
+    }
+
+    private Store(
+            Path path, Options options, DirectoryLock directoryLock, ChainRuntime runtime, Undo undo, boolean reading) {
         this.path = path;
         this.options = options;
         this.directoryLock = directoryLock;
         this.runtime = runtime;
         gate = new Gate("store " + path);
-        health = new StoreHealth(path);
+        health = new StoreHealth(path, reading);
         StoreDirectory directory = new StoreDirectory(path);
         List<Numbered> files = directory.numbered();
         if (!Files.exists(directory.manifest())) {
@@ -169,11 +193,29 @@ final class Store {
         writer = new TableWriter(runtime, directory, versions, options, this::openSnapshots, () -> stopping);
         compactor = new Compactor(runtime, versions, options, writer, this::install);
 
-        Recovery recovery = undo.add(new Recovery(runtime, directory, versions, writer, options));
-        recovery.deleteStrays(files, manifest);
+        Recovery recovery = undo.add(new Recovery(runtime, directory, versions, writer, options, reading));
+        if (!reading) {
+            recovery.deleteStrays(files, manifest);
+        }
         recovery.replay(files, manifest);
         lastSequence = recovery.lastSequence();
-        log = new Log(
+        uncutLogs = recovery.uncutLogs();
+        log = reading ? null : startLog(directory, recovery, undo);
+        long firstLog = recovery.firstLogOfMemtable();
+        for (Memtable full : recovery.fullMemtables()) {
+            immutables.add(new Sealable(full, firstLog));
+        }
+        active = new Sealable(recovery.takeMemtable(), firstLog < 0 && log != null ? log.number() : firstLog);
+        Version version = versions.retainCurrent();
+        current = new ReadState(active.memtable, newestFirst(), version, liveStates);
+        version.release();
+        flushThread.setDaemon(true);
+        compactionThread.setDaemon(true);
+    }
+
+    /** Begins a log, in a manifest that says so and names what was found. */
+    private Log startLog(StoreDirectory directory, Recovery recovery, Undo undo) {
+        Log begun = new Log(
                 runtime,
                 directory,
                 health,
@@ -181,26 +223,27 @@ final class Store {
                 versions::nextNumber,
                 Math.max(16L << 20, 2 * options.memtableBytes()),
                 lastSequence + 1);
-        undo.add(log::close);
-        versions.setGrowingLogs(log::fileNumbers);
+        undo.add(begun::close);
+        versions.setGrowingLogs(begun::fileNumbers);
         versions.write();
         recovery.deleteEmptyLogs();
-        long firstLog = recovery.firstLogOfMemtable();
-        active = new Sealable(recovery.takeMemtable(), firstLog < 0 ? log.number() : firstLog);
-        Version version = versions.retainCurrent();
-        current = new ReadState(active.memtable, List.of(), version, liveStates);
-        version.release();
-        flushThread.setDaemon(true);
-        compactionThread.setDaemon(true);
+        return begun;
     }
 
     private void start() {
-        log.start();
+        log().start();
         flushThread.start();
         compactionThread.start();
     }
 
     // ---- Writing.
+
+    private Log log() {
+        if (log == null) {
+            throw new StoreReadOnlyException(path);
+        }
+        return log;
+    }
 
     void write(
             int kind, MemorySegment key, int keyLength, MemorySegment value, int valueLength, Durability durability) {
@@ -211,6 +254,7 @@ final class Store {
             try {
                 makeRoom((long) keyLength + valueLength);
                 long sequence = lastSequence + 1;
+                Log log = log();
                 end = log.append(sequence, kind, key, 0, keyLength, value, 0, valueLength);
                 try {
                     active.memtable.put(sequence, kind, key, 0, keyLength, value, 0, valueLength);
@@ -224,7 +268,7 @@ final class Store {
                 appendLock.unlock();
             }
             if (durability == Durability.SYNCED) {
-                log.commit(end);
+                log().commit(end);
             }
         } finally {
             gate.exit(entered);
@@ -236,7 +280,7 @@ final class Store {
         try {
             if (batch.count() == 0) {
                 if (durability == Durability.SYNCED) {
-                    log.sync();
+                    log().sync();
                 }
                 return;
             }
@@ -246,6 +290,7 @@ final class Store {
                 makeRoom(batch.bytes());
                 MemorySegment encoded = batch.encoded();
                 long sequence = lastSequence + 1;
+                Log log = log();
                 end = log.appendBatch(sequence, batch.count(), encoded, batch.bytes());
                 insert(sequence, encoded, batch.bytes());
                 log.publish();
@@ -254,7 +299,7 @@ final class Store {
                 appendLock.unlock();
             }
             if (durability == Durability.SYNCED) {
-                log.commit(end);
+                log().commit(end);
             }
         } finally {
             gate.exit(entered);
@@ -327,7 +372,7 @@ final class Store {
         Memtable next = new Memtable(options.memtableBytes());
         boolean done = false;
         try {
-            long number = log.switchFile();
+            long number = log().switchFile();
             done = true;
             active.lastSequence = lastSequence;
             immutables.addLast(active);
@@ -345,13 +390,17 @@ final class Store {
     /** Lets readers have the memtables as they are and a version, under the append lock. */
     private void replaceState(Version version) {
         ReadState before = state();
-        List<Memtable> newestFirst = new ArrayList<>();
-        for (Iterator<Sealable> each = immutables.descendingIterator(); each.hasNext(); ) {
-            newestFirst.add(each.next().memtable);
-        }
-        current = new ReadState(active.memtable, newestFirst, version, liveStates);
+        current = new ReadState(active.memtable, newestFirst(), version, liveStates);
         before.retire();
         changed.signalAll();
+    }
+
+    private List<Memtable> newestFirst() {
+        List<Memtable> memtables = new ArrayList<>();
+        for (Iterator<Sealable> each = immutables.descendingIterator(); each.hasNext(); ) {
+            memtables.add(each.next().memtable);
+        }
+        return memtables;
     }
 
     private void install(Version version) {
@@ -501,6 +550,33 @@ final class Store {
         }
     }
 
+    void checkpoint(Path to) {
+        flush();
+        int entered = gate.enter();
+        try {
+            VersionSet.Pinned pinned = versions.pin();
+            try {
+                Checkpoint.make(new StoreDirectory(path), to, pinned.version(), pinned.manifest());
+            } finally {
+                pinned.version().release();
+            }
+        } finally {
+            gate.exit(entered);
+        }
+    }
+
+    /** Deletes the files of a store that nobody has open. */
+    static void destroy(Path path) {
+        StoreDirectory directory = new StoreDirectory(path);
+        if (!Files.isDirectory(path) || !directory.hasFiles()) {
+            return;
+        }
+        try (DirectoryLock _ = DirectoryLock.acquire(path)) {
+            directory.deleteFiles();
+            directory.deleteLockAndDirectory();
+        }
+    }
+
     /** Waits, under the append lock, for something that background threads do. */
     private void awaitWork(java.util.function.BooleanSupplier done) {
         while (!done.getAsBoolean()) {
@@ -559,7 +635,7 @@ final class Store {
             tables.forEach(TableFile::release);
         }
         oldest.memtable.release();
-        log.obsolete(nextLog);
+        log().obsolete(nextLog);
     }
 
     private void runCompactions() {
@@ -655,8 +731,9 @@ final class Store {
         for (int level = 0; level < version.levels(); level++) {
             levels.add(new Stats.Level(level, version.level(level).size(), version.bytes(level)));
         }
-        int logFiles = log.fileNumbers().size() + versions.endedLogs().size();
-        Log.Counters logged = log.counters();
+        int logFiles = (log == null ? uncutLogs : log.fileNumbers()).size()
+                + versions.endedLogs().size();
+        Log.Counters logged = log == null ? new Log.Counters(0, 0, 0, 0, 0) : log.counters();
         Compactor.Counters merged = compactor.counters();
         int openIterators;
         synchronized (iterators) {
@@ -706,11 +783,18 @@ final class Store {
         int entered = gate.enter();
         try {
             if (health.isWell()) {
-                log.sync();
+                log().sync();
             }
             Version version = versions.retainCurrent();
             try {
-                return new Verifier(runtime, new StoreDirectory(path), version, versions, log, listener).run();
+                return new Verifier(
+                                runtime,
+                                new StoreDirectory(path),
+                                version,
+                                versions,
+                                log == null ? uncutLogs : log.ends(),
+                                listener)
+                        .run();
             } finally {
                 version.release();
             }
@@ -745,7 +829,7 @@ final class Store {
             undo.add(runtime);
             undo.add(cache);
             undo.add(versions);
-            List<Log.End> ends = log.close();
+            List<Log.End> ends = log == null ? List.of() : log.close();
             if (health.isWell() && !ends.isEmpty()) {
                 versions.writeClosed(ends.stream()
                         .map(end -> new Manifest.LogEntry(end.number(), end.end()))

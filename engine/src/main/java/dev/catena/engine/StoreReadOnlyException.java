@@ -3,12 +3,24 @@ package dev.catena.engine;
 import java.nio.file.Path;
 
 /**
- * A log, table or manifest write failed earlier, so the store refuses writes until it is opened again; reads go on. The cause is the failure.
+ * The store refuses writes; reads go on. Either a log, table or manifest write failed earlier (the cause), and it must be opened again;
+ * or it was opened for reading only (no cause).
  */
 public final class StoreReadOnlyException extends StoreException {
     private static final long serialVersionUID = 1L;
 
     /**
+     * Of a store opened for reading.
+     *
+     * @param directory the store's directory
+     */
+    public StoreReadOnlyException(Path directory) {
+        super("store " + directory + " was opened for reading only", null);
+    }
+
+    /**
+     * Of a store that failed.
+     *
      * @param directory the store's directory
      * @param cause the first failure
      */

@@ -26,7 +26,7 @@ final class Verifier {
     private final StoreDirectory directory;
     private final Version version;
     private final VersionSet versions;
-    private final Log log;
+    private final List<Log.End> logs;
     private final VerifyListener listener;
 
     private final List<VerifyReport.Damage> damages = new ArrayList<>();
@@ -41,25 +41,27 @@ final class Verifier {
         void run();
     }
 
-    /** @param version retained by the caller */
+    /**
+     * @param version retained by the caller
+     * @param logs that have no exact end in the manifest, and how much of them to check
+     */
     Verifier(
             ChainRuntime runtime,
             StoreDirectory directory,
             Version version,
             VersionSet versions,
-            Log log,
+            List<Log.End> logs,
             VerifyListener listener) {
         this.runtime = runtime;
         this.directory = directory;
         this.version = version;
         this.versions = versions;
-        this.log = log;
+        this.logs = logs;
         this.listener = listener;
     }
 
     VerifyReport run() {
         Map<Long, Long> endedLogs = new TreeMap<>(versions.endedLogs());
-        List<Log.End> logs = log.ends();
         bytesTotal = directory.manifest().toFile().length();
         for (TableFile table : version.tables()) {
             bytesTotal += table.meta().bytes();

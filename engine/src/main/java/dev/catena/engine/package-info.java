@@ -26,6 +26,10 @@
  * <p><b>Failure.</b> Damage is reported with file and offset and never returned as data. After a failed write nothing is tried again:
  * the store is read-only until it is opened anew, and then has everything that was acknowledged as durable.
  *
+ * <p><b>Whole stores.</b> A checkpoint is a second store that shares the tables by hard links; it appears under its name whole or not at
+ * all ({@code Checkpoint}). A store opened for reading is read, logs and all, without a byte of the directory changed; any number of
+ * processes may, while none writes ({@code DirectoryLock}).
+ *
  * <p>Reading order: {@code Db}, {@code Store}, {@code ReadState}, {@code DbIterator}; then {@code Recovery}, {@code Verifier}. Below:
  * {@link dev.catena.engine.entry}, {@link dev.catena.engine.memtable}, {@link dev.catena.engine.log},
  * {@link dev.catena.engine.table}, {@link dev.catena.engine.version}, {@link dev.catena.engine.compaction}.

@@ -97,7 +97,7 @@ public record Manifest(
 
     /** Replaces the store's manifest with this one; durable on return. */
     public void write(StoreDirectory directory) {
-        Path temporary = directory.path().resolve(StoreDirectory.MANIFEST + ".tmp");
+        Path temporary = directory.path().resolve(StoreDirectory.MANIFEST + StoreDirectory.TEMPORARY);
         ByteBuffer bytes = encode();
         // A stream and not a channel: an interrupt of the calling thread must not close it halfway.
         try (FileOutputStream file = new FileOutputStream(temporary.toFile())) {

@@ -4,7 +4,9 @@ import dev.catena.engine.StoreIoException;
 import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainIoException;
 import java.io.IOException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
@@ -25,6 +27,12 @@ public final class StoreDirectory {
 
     /** The name of the file that its holder keeps locked. */
     public static final String LOCK = "LOCK";
+
+    /** What is added to a file's name while it is written, before it takes the place of the old one. */
+    public static final String TEMPORARY = ".tmp";
+
+    /** The files of a store that have no number, but for the lock. */
+    private static final List<String> NAMED = List.of(MANIFEST, MANIFEST + TEMPORARY);
 
     private static final Pattern NUMBERED = Pattern.compile("(\\d{6,18})\\.(table|log)");
 
@@ -78,7 +86,7 @@ public final class StoreDirectory {
         try (Stream<Path> files = Files.list(path)) {
             files.forEach(file -> {
                 Matcher name = NUMBERED.matcher(file.getFileName().toString());
-                if (name.matches()) {
+                if (name.matches() && Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
                     Kind kind = name.group(2).equals("log") ? Kind.LOG : Kind.TABLE;
                     found.add(new Numbered(kind, Long.parseLong(name.group(1)), file));
                 }
@@ -95,6 +103,31 @@ public final class StoreDirectory {
             Files.deleteIfExists(file);
         } catch (IOException e) {
             throw new StoreIoException("cannot delete " + file + ": " + e, e);
+        }
+    }
+
+    /** Deletes what is a store's but the lock, and nothing else. Durable on return. */
+    public void deleteFiles() {
+        NAMED.forEach(name -> delete(path.resolve(name)));
+        numbered().forEach(file -> delete(file.path()));
+        sync();
+    }
+
+    /** Whether there is anything in it that is a store's, a lock aside. */
+    public boolean hasFiles() {
+        return NAMED.stream().anyMatch(name -> Files.exists(path.resolve(name)))
+                || !numbered().isEmpty();
+    }
+
+    /** Deletes the lock, and the directory itself if there is nothing else in it. */
+    public void deleteLockAndDirectory() {
+        delete(path.resolve(LOCK));
+        try {
+            Files.delete(path);
+        } catch (DirectoryNotEmptyException e) {
+            // Others have files here.
+        } catch (IOException e) {
+            throw new StoreIoException("cannot delete " + path + ": " + e, e);
         }
     }
 

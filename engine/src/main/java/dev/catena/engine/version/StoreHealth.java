@@ -7,15 +7,21 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Whether the store may still be written. The first failed write of a log, table or manifest makes it read-only for good: nothing is
- * retried, since after a failed write nobody can say what is on the device. Thread safe.
+ * retried, since after a failed write nobody can say what is on the device. A store opened for reading is so from the start. Thread
+ * safe.
  */
 public final class StoreHealth {
     private final Path directory;
+    private final boolean reading;
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
 
-    /** @param directory the store's, for messages */
-    public StoreHealth(Path directory) {
+    /**
+     * @param directory the store's, for messages
+     * @param reading whether it was opened for reading only
+     */
+    public StoreHealth(Path directory, boolean reading) {
         this.directory = directory;
+        this.reading = reading;
     }
 
     /** Makes the store read-only; the first cause stays. Returns what to throw. */
@@ -26,18 +32,21 @@ public final class StoreHealth {
 
     /** Throws when the store is read-only. */
     public void check() {
-        if (failure.get() != null) {
+        if (!isWell()) {
             throw readOnly();
         }
     }
 
-    /** Whether nothing has failed. */
+    /** Whether it may be written: nothing has failed. */
     public boolean isWell() {
-        return failure.get() == null;
+        return !reading && failure.get() == null;
     }
 
     private StoreReadOnlyException readOnly() {
         Throwable cause = failure.get();
+        if (cause == null && reading) {
+            return new StoreReadOnlyException(directory);
+        }
         if (cause == null) {
             throw new AssertionError("no failure");
         }

@@ -147,6 +147,21 @@ public final class VersionSet implements AutoCloseable {
         return current;
     }
 
+    /**
+     * A version, and a manifest that names its tables and no logs.
+     *
+     * @param version retained for whoever asked
+     * @param manifest of all that is in tables
+     */
+    public record Pinned(Version version, Manifest manifest) {}
+
+    /** The current version with a manifest of its own. */
+    public synchronized Pinned pin() {
+        current.retain();
+        long next = nextNumber.get();
+        return new Pinned(current, new Manifest(next, flushedSequence, next, List.of(), pointers, metas(current)));
+    }
+
     /** Every operation up to it is in tables. */
     public synchronized long flushedSequence() {
         return flushedSequence;
@@ -233,11 +248,15 @@ public final class VersionSet implements AutoCloseable {
         }
         List<Manifest.LogEntry> entries = new ArrayList<>();
         logs.forEach((number, end) -> entries.add(new Manifest.LogEntry(number, end)));
+        new Manifest(nextNumber.get(), flushedSequence, firstLog, entries, pointers, metas(version)).write(directory);
+    }
+
+    private static List<List<TableMeta>> metas(Version version) {
         List<List<TableMeta>> levels = new ArrayList<>();
         for (int level = 0; level < version.levels(); level++) {
             levels.add(version.level(level).stream().map(TableFile::meta).toList());
         }
-        new Manifest(nextNumber.get(), flushedSequence, firstLog, entries, pointers, levels).write(directory);
+        return levels;
     }
 
     /** Deletes the files of tables that nobody uses any more. */
