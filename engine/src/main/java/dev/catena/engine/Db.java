@@ -4,6 +4,7 @@ import dev.catena.engine.entry.Keys;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -112,6 +113,28 @@ public final class Db implements AutoCloseable {
      */
     public void write(Batch batch, Durability durability) {
         store.write(Objects.requireNonNull(batch), Objects.requireNonNull(durability));
+    }
+
+    /**
+     * As {@link #write}, without waiting until the batch is durable: the future completes then, or at once when it is buffered. The batch
+     * gets its place in the log, and is visible, before this returns; so calls of one thread are applied in their order, the caller may
+     * use the batch again, and may be held back here when background work lags.
+     *
+     * <p>No thread waits for each batch: one commits for all. Whatever goes wrong arrives in the future. {@link #close} completes all
+     * futures. What is hung on to the future runs in the common pool.
+     */
+    public CompletableFuture<@Nullable Void> writeAsync(Batch batch, Durability durability) {
+        return store.writeAsync(Objects.requireNonNull(batch), Objects.requireNonNull(durability));
+    }
+
+    /**
+     * As {@link #get(byte[])}, in one of the store's 16 threads for reading, which are started when needed. The key is copied. Whatever goes
+     * wrong arrives in the future; after {@link #close} a {@link StoreClosedException}, also in those that still wait. What is hung on to
+     * the future runs in that thread, so it should be short.
+     */
+    public CompletableFuture<byte @Nullable []> getAsync(byte[] key) {
+        byte[] copy = key.clone();
+        return store.<byte @Nullable []>readAsync(() -> get(copy));
     }
 
     /** A copy of a key's value, or null when the key is absent. */

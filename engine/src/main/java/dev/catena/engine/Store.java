@@ -31,11 +31,17 @@ import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -60,6 +66,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class Store {
     private static final long POLL_NANOS = 100_000;
+
+    /** Threads that read for futures: most wait for the device. */
+    private static final int READERS = 16;
 
     private final Path path;
     private final Options options;
@@ -91,6 +100,10 @@ final class Store {
 
     /** What readers read; null once closed. Changed under the append lock. */
     private volatile @Nullable ReadState current;
+
+    /** Reads for those who do not wait. Its threads start when needed and end when idle. */
+    private final ThreadPoolExecutor readers = new ThreadPoolExecutor(
+            READERS, READERS, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), Store::newReader);
 
     private final AtomicInteger liveStates = new AtomicInteger();
 
@@ -124,6 +137,10 @@ final class Store {
             this.memtable = memtable;
             this.firstLog = firstLog;
         }
+    }
+
+    private static Thread newReader(Runnable task) {
+        return Thread.ofPlatform().daemon().name("catena-read").unstarted(task);
     }
 
     /** Opens or makes a store. */
@@ -209,6 +226,7 @@ final class Store {
         Version version = versions.retainCurrent();
         current = new ReadState(active.memtable, newestFirst(), version, liveStates);
         version.release();
+        readers.allowCoreThreadTimeOut(true);
         flushThread.setDaemon(true);
         compactionThread.setDaemon(true);
     }
@@ -278,31 +296,49 @@ final class Store {
     void write(Batch batch, Durability durability) {
         int entered = gate.enter();
         try {
-            if (batch.count() == 0) {
-                if (durability == Durability.SYNCED) {
-                    log().sync();
-                }
-                return;
-            }
-            long end;
-            appendLock.lock();
-            try {
-                makeRoom(batch.bytes());
-                MemorySegment encoded = batch.encoded();
-                long sequence = lastSequence + 1;
-                Log log = log();
-                end = log.appendBatch(sequence, batch.count(), encoded, batch.bytes());
-                insert(sequence, encoded, batch.bytes());
-                log.publish();
-                lastSequence = sequence + batch.count() - 1;
-            } finally {
-                appendLock.unlock();
-            }
+            long end = append(batch);
             if (durability == Durability.SYNCED) {
                 log().commit(end);
             }
         } finally {
             gate.exit(entered);
+        }
+    }
+
+    /** Writes a batch, and leaves the waiting to the log's committer. */
+    CompletableFuture<@Nullable Void> writeAsync(Batch batch, Durability durability) {
+        try {
+            int entered = gate.enter();
+            try {
+                long end = append(batch);
+                return log().commitLater(durability == Durability.SYNCED ? end : 0);
+            } finally {
+                gate.exit(entered);
+            }
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    /** Appends a batch and makes it visible. Returns the position in the log by which it is durable. */
+    private long append(Batch batch) {
+        if (batch.count() == 0) {
+            health.check();
+            return log().published();
+        }
+        appendLock.lock();
+        try {
+            makeRoom(batch.bytes());
+            MemorySegment encoded = batch.encoded();
+            long sequence = lastSequence + 1;
+            Log log = log();
+            long end = log.appendBatch(sequence, batch.count(), encoded, batch.bytes());
+            insert(sequence, encoded, batch.bytes());
+            log.publish();
+            lastSequence = sequence + batch.count() - 1;
+            return end;
+        } finally {
+            appendLock.unlock();
         }
     }
 
@@ -474,6 +510,23 @@ final class Store {
         } finally {
             state.unpin(stripe);
         }
+    }
+
+    /** Has a thread for reading call something. */
+    <T extends @Nullable Object> CompletableFuture<T> readAsync(Supplier<T> read) {
+        CompletableFuture<T> future = new CompletableFuture<>();
+        try {
+            readers.execute(() -> {
+                try {
+                    future.complete(read.get());
+                } catch (RuntimeException | Error e) {
+                    future.completeExceptionally(e);
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            future.completeExceptionally(new StoreClosedException("store " + path));
+        }
+        return future;
     }
 
     private void iteratorClosed(DbIterator iterator) {
@@ -819,6 +872,7 @@ final class Store {
             appendLock.unlock();
         }
         gate.awaitEmpty();
+        readers.shutdown(); // what waits there finds the store closed
         join(flushThread);
         join(compactionThread);
         closeReaders();

@@ -14,6 +14,7 @@ import dev.catena.io.memory.NativeMemory;
 import dev.catena.io.memory.Xxh64;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
@@ -36,8 +37,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Who does what.</b> Under the append lock, one thread at a time encodes ({@link #append}) and, when the memtable has the
  * entry too, publishes. A synced write then waits in {@link #commit}, outside the lock: its thread becomes the flush owner and
- * writes everything published, or is woken by the owner that did ({@link FlushOwnership}); virtual threads have that done for them
- * ({@link VirtualCommits}). Buffered writes are handed to the
+ * writes everything published, or is woken by the owner that did ({@link FlushOwnership}); virtual threads and futures have that
+ * done for them ({@link Committer}). Buffered writes are handed to the
  * operating system by the log thread ({@link LogKeeper}) soon after; when the ring is full the appending thread flushes.
  *
  * <p><b>A flush</b> is one chain run by the thread that wants it: a single write when it is small, durable in itself or followed by a
@@ -78,7 +79,7 @@ public final class Log {
     private final FlushOwnership ownership = new FlushOwnership();
     private final DurableWay durableWay = new DurableWay();
     private final LogKeeper keeper;
-    private final VirtualCommits virtualCommits = new VirtualCommits(this);
+    private final Committer committer = new Committer(this);
 
     /** The file that takes records and where it begins. Changed under the append lock and the flush ownership together. */
     private volatile LogFile file;
@@ -441,7 +442,7 @@ public final class Log {
             return;
         }
         if (Thread.currentThread().isVirtual()) {
-            virtualCommits.await(position);
+            committer.await(position);
         } else if (ownership.ownOrAwait(position)) {
             try {
                 if (durable < position) {
@@ -458,9 +459,19 @@ public final class Log {
         }
     }
 
+    /** As {@link #commit}, without waiting: the future completes, in the common pool, or fails when writing fails. */
+    public CompletableFuture<@Nullable Void> commitLater(long position) {
+        return durable >= position ? CompletableFuture.completedFuture(null) : committer.future(position);
+    }
+
     /** Makes everything published so far durable. */
     public void sync() {
         commit(published);
+    }
+
+    /** The end of what is published, for {@link #commit}. */
+    public long published() {
+        return published;
     }
 
     /** Hands everything published so far to the operating system, or to the device when much is waiting for it. */
@@ -592,7 +603,7 @@ public final class Log {
      */
     public List<End> close() {
         keeper.stop();
-        virtualCommits.stop();
+        committer.stop();
         try {
             if (broken) {
                 return List.of();
@@ -603,6 +614,7 @@ public final class Log {
             broken = true;
             throw health.fail(e);
         } finally {
+            committer.settle(!health.isWell());
             files.close();
             closeMemory();
         }

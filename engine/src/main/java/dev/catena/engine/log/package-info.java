@@ -5,7 +5,7 @@
  * it durable writes the ring's new bytes itself, in a chain of its own context, along with whatever other threads have added
  * meanwhile; those sleep and are woken together. No thread is in between, and one device write serves as many puts as there are
  * waiting threads ({@link dev.catena.engine.log.FlushOwnership}). But virtual threads, which must not hold their carriers in system
- * calls, have one thread that commits for all of them ({@link dev.catena.engine.log.VirtualCommits}).
+ * calls, and who takes a future instead of waiting, have one thread that commits for all of them ({@link dev.catena.engine.log.Committer}).
  *
  * <p><b>Overwriting, not appending.</b> Files are filled with zeros ahead of use, and used again under a new number when their
  * operations are in tables, so that a flush changes no metadata. What a file held before is never taken for records: their hashes are
@@ -17,7 +17,7 @@
  * ones. See {@link dev.catena.engine.log.LogReader}.
  *
  * <p>Reading order: {@code LogFormat}, {@link dev.catena.engine.log.Operations}; {@link dev.catena.engine.log.Log}, which encodes and
- * flushes; {@code FlushOwnership}, {@code VirtualCommits}, {@code DurableWay}; {@code LogKeeper}, the log's thread; {@code LogFiles}, {@code LogFile};
+ * flushes; {@code FlushOwnership}, {@code Committer}, {@code DurableWay}; {@code LogKeeper}, the log's thread; {@code LogFiles}, {@code LogFile};
  * {@code LogReader}.
  */
 @NullMarked

@@ -42,7 +42,8 @@ public final class StoreHealth {
         return !reading && failure.get() == null;
     }
 
-    private StoreReadOnlyException readOnly() {
+    /** What to throw when it may not be written. */
+    public StoreReadOnlyException readOnly() {
         Throwable cause = failure.get();
         if (cause == null && reading) {
             return new StoreReadOnlyException(directory);
