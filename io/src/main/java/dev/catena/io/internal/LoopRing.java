@@ -2,6 +2,7 @@ package dev.catena.io.internal;
 
 import static dev.catena.io.internal.ChainLayout.*;
 
+import dev.catena.io.internal.ChainLayout.Chain;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
@@ -11,8 +12,8 @@ import java.util.concurrent.CompletionException;
  *
  * <p>The call returns when the program is detached (the kernel ends it at the next completion), or stops because it was
  * told to by a last message. Nothing else is needed to notice: what was not handled is in the completion queue. From then
- * on the same thread, the only one that may submit, waits for completions and interprets; who waits for a chain looks
- * at its state now and then.
+ * on the same thread, the only one that may submit, waits for completions and interprets; who waits for a chain is woken
+ * once, and then looks at its state now and then.
  */
 final class LoopRing extends ResidentRing {
     private final Thread thread;
@@ -59,9 +60,28 @@ final class LoopRing extends ResidentRing {
             if (isTakenOver() && result < 0 && result != -Errno.EAGAIN && result != -Errno.EBUSY) {
                 throw new RingException("io_uring_enter", -result);
             }
-            takeOver();
+            if (!isTakenOver()) {
+                takeOver();
+                wakeAll();
+            }
             reap();
         }
+    }
+
+    /** Sends a message to whoever may be waiting for one that will not come. */
+    private void wakeAll() {
+        for (int chain = 0; chain < MAX_CHAINS; chain++) {
+            long at = memory.chain(chain);
+            if (memory.getIntVolatile(at + Chain.STATE) == CHAIN_RUNNING && memory.getInt(at + Chain.RING) == number) {
+                ring.message(memory.getInt(at + Chain.MAILBOX), userData(KIND_AWAITED, number, chain, 0, 0));
+                ring.enter(ring.pending(), 0);
+            }
+        }
+    }
+
+    @Override
+    int patience() {
+        return 10_000; // nothing to watch
     }
 
     @Override

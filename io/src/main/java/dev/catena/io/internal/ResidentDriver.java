@@ -15,7 +15,6 @@ import java.util.concurrent.locks.LockSupport;
  */
 final class ResidentDriver implements Driver {
     private static final int ENTRIES = 8;
-    private static final long WATCHDOG_MILLIS = 250;
     private static final long POLL_NANOS = 100_000;
 
     private final SharedMemory memory;
@@ -83,7 +82,7 @@ final class ResidentDriver implements Driver {
             takeMessages();
             return false;
         }
-        int result = mailbox.hasCompletion() ? 0 : mailbox.await(0, WATCHDOG_MILLIS);
+        int result = mailbox.hasCompletion() ? 0 : mailbox.await(0, resident.patience());
         boolean late = result == -Errno.ETIME;
         if (result < 0 && !late && result != -Errno.EINTR && result != -Errno.EAGAIN) {
             throw new RingException("io_uring_enter", -result);

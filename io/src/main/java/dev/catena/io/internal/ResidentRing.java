@@ -74,6 +74,11 @@ class ResidentRing implements AutoCloseable, Interpreter.Requests {
         }
     }
 
+    /** How long to wait for a message before {@link #watch}, in milliseconds. */
+    int patience() {
+        return 250;
+    }
+
     /** Called by a thread that waited in vain for a while: sees that the program still steers, or takes over. */
     void watch(Ring mailbox) {
         if (ring.pending() > 0 && ring.wake()) {
