@@ -23,6 +23,9 @@ import java.util.stream.Stream;
  * <p>{@link #main} runs it on its own, as {@code bin/test --differential} does: {@code ChainDifferential DIRECTORY MINUTES [FIRST_SEED]}.
  */
 final class ChainDifferential implements AutoCloseable {
+    /** Of a row of the conformance suite. */
+    private static final int ROW_CHAINS = 200;
+
     private final byte[] source = new byte[ChainPlan.SOURCE_BYTES];
     private final byte[] target = new byte[ChainPlan.TARGET_BYTES];
     private final Arena arena = Arena.ofConfined();
@@ -46,15 +49,15 @@ final class ChainDifferential implements AutoCloseable {
         final SharedMemory memory;
         final long chainAt;
 
-        Runner(String backend, Placement placement, Path directory) throws IOException {
-            name = backend + " " + placement;
-            runtime = ChainRuntime.acquire(backend);
-            lane = runtime.lane(placement);
+        Runner(Conformance.Way way, Path directory) throws IOException {
+            name = way.toString();
+            runtime = ChainRuntime.acquire(way.backend());
+            lane = runtime.lane(way.placement());
             chain = lane.chain(64, "random");
             growing = lane.chain(ChainPlan.GROWING_CAPACITY, "random, growing");
             region = runtime.allocate(ChainPlan.MEMORY_BYTES, "random chains");
             sourceFile = runtime.open(directory.resolve("source"), ChainFile.Mode.READ, ChainFile.Access.BUFFERED);
-            Path path = Files.write(directory.resolve(backend + placement), target);
+            Path path = Files.write(directory.resolve(name), target);
             targetFile = runtime.open(path, ChainFile.Mode.READ_WRITE, ChainFile.Access.BUFFERED);
             memory = runtime.memory();
             chain.budget(MARK);
@@ -184,18 +187,37 @@ final class ChainDifferential implements AutoCloseable {
 
     /** Opens all backends that work, with files in {@code directory}. */
     ChainDifferential(Path directory) throws IOException {
+        this(directory, everyWay());
+    }
+
+    private ChainDifferential(Path directory, List<Conformance.Way> ways) throws IOException {
         SplittableRandom random = new SplittableRandom(1);
         random.nextBytes(source);
         random.nextBytes(target);
         targetBytes.copyFrom(MemorySegment.ofArray(target));
         Files.write(directory.resolve("source"), source);
-        for (String backend : Backend.NAMES) {
-            for (Placement placement : Placement.values()) {
-                try {
-                    runners.add(new Runner(backend, placement, directory));
-                } catch (UnsupportedOperationException e) {
-                    leftOut.add(backend + " " + placement + " is left out: " + e.getMessage());
-                }
+        for (Conformance.Way way : ways) {
+            try {
+                runners.add(new Runner(way, directory));
+            } catch (UnsupportedOperationException e) {
+                leftOut.add(way + " is left out: " + e.getMessage());
+            }
+        }
+    }
+
+    private static List<Conformance.Way> everyWay() {
+        return Backend.NAMES.stream()
+                .flatMap(backend -> Stream.of(Placement.values()).map(each -> new Conformance.Way(backend, each)))
+                .toList();
+    }
+
+    /** A row of the conformance suite: some chains, on the disk, one way. */
+    static void row(Fixture on) throws IOException {
+        long first = System.nanoTime();
+        List<Conformance.Way> way = List.of(new Conformance.Way(on.backend, on.placement));
+        try (ChainDifferential differential = new ChainDifferential(on.directory, way)) {
+            for (long i = 0; i < ROW_CHAINS; i++) {
+                differential.run(first + i);
             }
         }
     }

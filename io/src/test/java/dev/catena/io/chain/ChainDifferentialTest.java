@@ -34,7 +34,7 @@ class ChainDifferentialTest {
             System.out.println(
                     "ChainDifferentialTest: " + CHAINS + " chains from seed " + SEED + " on " + fast.runners());
             fast.leftOut().forEach(System.out::println);
-            assertTrue(fast.runners().contains("portable RESIDENT"));
+            assertTrue(fast.runners().contains("portable resident"));
             for (long i = 0; i < CHAINS; i++) {
                 fast.run(SEED + i);
                 if (i % IN_MEMORY_FOR_ONE_ON_DISK == 0) {

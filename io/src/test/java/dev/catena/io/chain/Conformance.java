@@ -75,6 +75,7 @@ final class Conformance {
         JoinRows.addTo(table);
         MalformedRows.addTo(table);
         ChunkRows.addTo(table);
+        table.row("random-chains", ChainDifferential::row);
         LifeRows.addTo(table);
         return table.rows;
     }
