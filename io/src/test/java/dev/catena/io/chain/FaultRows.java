@@ -19,6 +19,7 @@ final class FaultRows {
             table.row(names[i] + "-at-each-step", on -> errors(on, errno));
         }
         table.row("errors-of-many-steps-at-once", FaultRows::manyErrors);
+        table.row("failed-chain-issues-nothing-more", FaultRows::failedChain);
         for (int bytes : new int[] {0, 1, 500, 999, 1_000}) {
             table.row("cut-to-" + bytes + "-bytes-at-each-step", on -> cuts(on, bytes));
         }
@@ -78,9 +79,7 @@ final class FaultRows {
                 Check.equal(STEPS + 1, Fixture.issued(result), "requests");
                 Check.equal(at == 2 || at == 4 ? 3 * BYTES : 2 * BYTES, result.bytes(), "bytes");
             }
-            byte[] twice = Arrays.copyOf(content, 2 * BYTES);
-            System.arraycopy(content, 0, twice, BYTES, BYTES);
-            Check.equal(twice, on.targetBytes(), "the file");
+            Check.equal(twice(content), on.targetBytes(), "the file");
         }
     }
 
@@ -90,10 +89,11 @@ final class FaultRows {
             for (int window : new int[] {1, 4, 16}) {
                 on.chain.begin().window(window);
                 for (int i = 0; i < 16; i++) {
-                    on.chain.read(source, on.region, i * 1_024L, BYTES, 0).fault(5, 1);
+                    on.chain.read(source, on.region, i * 1_024L, BYTES, 0).fault(5 + i, 1);
                 }
                 ChainResult result = on.chain.run();
-                Check.equal(-5, result.result(), "result");
+                Check.equal(-5, result.result(), "result: the first error");
+                Check.equal(0, result.failedStep(), "failed step");
                 Check.equal(0, result.completedSteps(), "steps done");
                 Check.equal(0, result.bytes(), "bytes");
                 Check.that(
@@ -110,6 +110,29 @@ final class FaultRows {
                 result = on.succeeds(16);
                 Check.equal(32, result.retries(), "retries");
                 Check.equal(48, Fixture.issued(result), "requests");
+            }
+        }
+    }
+
+    /** A step fails; what is in flight besides comes back short, or failed, and is not taken up again; nobody follows on it. */
+    private static void failedChain(Fixture on) throws IOException {
+        try (ChainFile source = on.source(Fixture.random(BYTES, 83))) {
+            for (int kind = 0; kind < 3; kind++) {
+                on.chain.begin().window(2);
+                on.chain.nop().fault(5, 1);
+                Step second = on.chain.read(source, on.region, 0, BYTES, 0).next(2, 2);
+                switch (kind) {
+                    case 0 -> second.cut(100, 1);
+                    case 1 -> second.fault(11, 1).retryOnError(3);
+                    default -> {}
+                }
+                on.chain.nop().join(1);
+                on.chain.nop().join(1);
+                on.chain.nop();
+                ChainResult result = on.fails(5, 0, kind == 2 ? 1 : 0);
+                Check.equal(2, Fixture.issued(result), "requests");
+                Check.equal(0, result.retries(), "retries");
+                Check.equal(kind == 0 ? 100 : kind == 1 ? 0 : BYTES, result.bytes(), "bytes");
             }
         }
     }
@@ -136,6 +159,9 @@ final class FaultRows {
                 Check.equal((errno == 0 ? 3 : at) + requests, Fixture.issued(result), "requests");
                 Check.equal(shorts, result.shortIos(), "short transfers");
                 Check.equal(done, on.chain.stepBytes(at), "bytes of the step");
+                if (errno == 0) {
+                    Check.equal(twice(content), on.targetBytes(), "the file: parts are where they belong");
+                }
             }
             errno(on, content, at, bytes, read, whole);
             ChainResult result = cut(
@@ -158,11 +184,15 @@ final class FaultRows {
         Check.equal(whole ? 4 : at + 1, Fixture.issued(result), "requests");
     }
 
-    private static ChainResult cut(Fixture on, byte[] content, int at, Said said, int errno, int steps)
-            throws IOException {
+    private static byte[] twice(byte[] content) {
         byte[] twice = Arrays.copyOf(content, 2 * BYTES);
         System.arraycopy(content, 0, twice, BYTES, BYTES);
-        try (ChainFile source = on.source(twice);
+        return twice;
+    }
+
+    private static ChainResult cut(Fixture on, byte[] content, int at, Said said, int errno, int steps)
+            throws IOException {
+        try (ChainFile source = on.source(twice(content));
                 ChainFile target = on.target()) {
             on.region.segment().fill((byte) 0);
             on.chain.begin();

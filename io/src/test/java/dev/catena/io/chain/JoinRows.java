@@ -1,5 +1,6 @@
 package dev.catena.io.chain;
 
+import dev.catena.io.internal.Errno;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -22,10 +23,14 @@ final class JoinRows {
         table.row("join-of-6-to-32-in-many-orders", JoinRows::manyOrders);
         table.row("fan-out-of-reads-and-join", JoinRows::reads);
         table.row("join-of-joins", JoinRows::tree);
+        table.row("more-arrivals-than-awaited", JoinRows::moreArrivals);
+        table.row("join-in-a-loop", JoinRows::loop);
         table.row("windows-1-to-64", JoinRows::windows);
         table.row("barrier-waits-for-all", JoinRows::barriers);
+        table.row("barrier-waits-for-a-long-branch", JoinRows::longBranch);
         table.row("submission-ring-full-of-no-ops", on -> flood(on, false));
         table.row("submission-ring-full-of-reads", on -> flood(on, true));
+        table.row("ring-full-of-many-lanes", JoinRows::floodOfLanes);
         table.row("completion-queue-full", JoinRows::completionsPile);
     }
 
@@ -189,6 +194,32 @@ final class JoinRows {
         Check.equal(sum, on.getLong(SUMS_AT + 32), "sum at the last join");
     }
 
+    /** Three branches arrive where one is awaited: the first begins the step, the others find it begun, or done. */
+    private static void moreArrivals(Fixture on) {
+        Chain chain = on.chain.begin();
+        chain.nop().next(1, 3);
+        for (int i = 0; i < 3; i++) {
+            chain.nop().join(1).next(4);
+        }
+        chain.nop().join(1).over(on.region, 0, 64).accumulate();
+        Check.equal(Fixture.hash(on.bytes(0, 64), 0, 64, 0), on.succeeds(5).sum(), "sum: the step was done once");
+    }
+
+    /** A fan-out to a short and a long branch, which join and begin again: each round takes as many requests. */
+    private static void loop(Fixture on) {
+        on.put(0, Fixture.random(64, 45));
+        int rounds = 50;
+        Chain chain = on.chain.begin().budget(rounds * 6);
+        chain.nop().next(1, 2);
+        chain.nop().join(1).next(5);
+        chain.nop().join(1).next(3);
+        chain.nop().join(1).next(4);
+        chain.nop().join(1).next(5);
+        chain.nop().join(2).over(on.region, 0, 64).accumulate().next(0);
+        long sum = on.fails(Errno.ELOOP, 0, rounds * 6).sum();
+        Check.equal(rounds * Fixture.hash(on.bytes(0, 64), 0, 64, 0), sum, "sum: the join was passed once a round");
+    }
+
     private static void windows(Fixture on) throws IOException {
         byte[] content = Fixture.random(60 * 4_096, 41);
         try (ChainFile source = on.source(content)) {
@@ -233,6 +264,23 @@ final class JoinRows {
         Check.equal(Arrays.copyOf(content, 6 * 8 * 1_024), on.targetBytes(), "written after the last barrier");
     }
 
+    /** The barrier's turn comes at once, but a branch of thirty no-ops is on its way. */
+    private static void longBranch(Fixture on) {
+        on.put(0, Fixture.random(64, 46));
+        Chain chain = on.chain.begin().window(64);
+        chain.nop().next(1);
+        for (int i = 1; i < 30; i++) {
+            chain.nop().join(1).next(i + 1);
+        }
+        chain.nop().join(1).over(on.region, 0, 64).accumulate();
+        chain.nop().barrier().storeSum(on.region, SUMS_AT);
+        chain.nop().storeSum(on.region, SUMS_AT + 8);
+        long sum = on.succeeds(33).sum();
+        Check.equal(Fixture.hash(on.bytes(0, 64), 0, 64, 0), sum, "sum");
+        Check.equal(sum, on.getLong(SUMS_AT), "sum at the barrier");
+        Check.equal(sum, on.getLong(SUMS_AT + 8), "sum behind the barrier");
+    }
+
     /** 1 to 32 to 1,024 requests at once: more than a ring has entries. All must be done in the end. */
     private static void flood(Fixture on, boolean reads) throws IOException {
         byte[] content = Fixture.random(1_024 * 512, 43);
@@ -265,6 +313,40 @@ final class JoinRows {
             step.join(1).next(33 + 1_024);
         }
         chain.nop().join(1_024).storeSum(on.region, (1 << 20) - 8);
+    }
+
+    /** 64 lanes with 64 reads each in flight, past the page cache: where lanes share a ring it is full, of others' requests. */
+    private static void floodOfLanes(Fixture on) throws IOException {
+        byte[] content = Fixture.random(4_096, 47);
+        int lanes = 64;
+        int reads = Fixture.scaled(255, 80);
+        List<Lane> open = new ArrayList<>();
+        List<Chain> chains = new ArrayList<>();
+        try (ChainFile written = on.source(content);
+                ChainFile source = on.runtime.open(written.path(), ChainFile.Mode.READ, ChainFile.Access.DIRECT)) {
+            for (int i = 0; i < lanes; i++) {
+                Lane lane = on.runtime.lane(on.placement);
+                open.add(lane);
+                Chain chain = lane.chain(256).window(64);
+                chains.add(chain);
+                for (int k = 0; k < reads; k++) {
+                    chain.read(source, on.region, i * 4_096L, 4_096, 0).accumulate();
+                }
+                chain.nop().barrier().storeSum(on.region, (1 << 19) + 8L * i);
+            }
+            chains.forEach(Chain::start);
+            chains.forEach(Chain::seal);
+            long sum = reads * Fixture.hash(content, 0, 4_096, 0);
+            for (int i = 0; i < lanes; i++) {
+                ChainResult result = chains.get(i).await().throwIfFailed();
+                Check.equal(reads + 1, result.completedSteps(), "steps done");
+                Check.equal(sum, result.sum(), "sum");
+                Check.equal(sum, on.getLong((1 << 19) + 8 * i), "sum at the barrier");
+            }
+            chains.forEach(Chain::close);
+        } finally {
+            open.forEach(Lane::close);
+        }
     }
 
     /** As before, past the page cache and with nobody reaping for a while: completions pile up. */

@@ -21,6 +21,7 @@ final class LifeRows {
         table.row("accounts-add-up", LifeRows::accounts);
         table.row("close-with-chains-in-flight", LifeRows::close);
         table.row("killed-with-chains-in-flight", KilledProcess::check);
+        table.detachingRow("program-misses-events", LifeRows::missedEvents);
         table.detachingRow("program-detached-in-mid-chain", LifeRows::detached);
         table.detachingRow("program-detached-with-requests-in-flight", LifeRows::detachedInFlight);
         table.detachingRow("program-detached-under-many-lanes", LifeRows::detachedUnderLanes);
@@ -282,6 +283,39 @@ final class LifeRows {
                 copies.start(); // and not sealed: close does that
             }
             copies.check();
+        }
+    }
+
+    /** The program stays, but sees no more completions of the ring: the watchdog notices and Java carries on. */
+    private static void missedEvents(Fixture on) throws IOException {
+        if (!on.isKernel()) {
+            throw new Skipped("no program, whose events could be missed");
+        }
+        byte[] content = Fixture.random(64 * BLOCK, 68);
+        RawChain raw = new RawChain(on);
+        try (ChainFile source = on.source(content)) {
+            long sum = 0;
+            on.chain.begin().start();
+            for (int i = 0; i < 64; i++) {
+                on.chain
+                        .read(source, on.region, (long) i * BLOCK, BLOCK, (long) i * BLOCK)
+                        .accumulate();
+                sum += Fixture.hash(content, i * BLOCK, BLOCK, (long) i * BLOCK);
+                if (i == 20) {
+                    on.chain.publish();
+                    on.chain.awaitStep(10);
+                    raw.stopSteering();
+                }
+            }
+            on.chain.seal();
+            ChainResult result = on.chain.await().throwIfFailed();
+            Check.equal(64, result.completedSteps(), "steps done");
+            Check.equal(64, Fixture.issued(result), "requests: each step issued once");
+            Check.equal(sum, result.sum(), "sum");
+            Check.that(result.issuedByUser() > 1, "Java issued " + result.issuedByUser());
+            if (on.placement == Placement.RESIDENT) {
+                Check.equal(1, on.runtime.counters().get("watchdog.hand-overs"), "rings handed over");
+            }
         }
     }
 

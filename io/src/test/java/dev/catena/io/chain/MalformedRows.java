@@ -4,8 +4,6 @@ import dev.catena.io.internal.ChainLayout;
 import dev.catena.io.internal.Errno;
 import dev.catena.io.internal.SharedMemory;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -153,63 +151,8 @@ final class MalformedRows {
         taken.check();
     }
 
-    /** The row's chain, as whoever steers sees it. */
-    private static final class Raw {
-        private static final int MARK = 0x2F3C4D5E;
-
-        final Fixture on;
-        final SharedMemory memory;
-        final int number;
-        final long chain;
-
-        Raw(Fixture on) {
-            this.on = on;
-            memory = on.runtime.memory();
-            on.chain.begin().budget(MARK);
-            int found = 0;
-            while (memory.getInt(memory.chain(found) + ChainLayout.Chain.BUDGET) != MARK) {
-                found++;
-            }
-            number = found;
-            chain = memory.chain(found);
-            on.chain.begin();
-        }
-
-        long step(int index) {
-            return memory.step(chain, index);
-        }
-
-        /** Writes the low {@code width} bytes of {@code value}. */
-        void poke(long at, int width, long value) {
-            MemorySegment bytes = memory.segment(at, width);
-            switch (width) {
-                case 1 -> bytes.set(ValueLayout.JAVA_BYTE, 0, (byte) value);
-                case 2 -> bytes.set(ValueLayout.JAVA_SHORT, 0, (short) value);
-                case 4 -> bytes.set(ValueLayout.JAVA_INT, 0, (int) value);
-                default -> throw new AssertionError(width);
-            }
-        }
-
-        /** Runs what is there, without a look at it. {@code meanwhile}: between start and wait, where the caller's wait runs it. */
-        ChainResult run(Runnable meanwhile) {
-            memory.setLong(chain + ChainLayout.Chain.STARTED_AT, System.nanoTime());
-            memory.setInt(chain + ChainLayout.Chain.SEALED, 1);
-            memory.setIntVolatile(chain + ChainLayout.Chain.PUBLISHED, on.chain.size());
-            boolean inContext = on.isKernel() && on.placement == Placement.IN_CONTEXT;
-            if (!inContext) {
-                meanwhile.run();
-            }
-            on.lane.driver().start(number);
-            if (inContext) {
-                meanwhile.run();
-            }
-            on.lane.driver().await(number);
-            return on.chain.await();
-        }
-    }
-
     private static void steps(Fixture on) throws IOException {
-        Raw raw = new Raw(on);
+        RawChain raw = new RawChain(on);
         SharedMemory memory = raw.memory;
         int region = (int) on.region.offset();
         // Header, tables, the chain itself, its steps, the page before the region's memory begins, beyond the end.
@@ -272,7 +215,7 @@ final class MalformedRows {
         on.chain.begin();
     }
 
-    private static void build(Raw raw, ChainFile target, int data) {
+    private static void build(RawChain raw, ChainFile target, int data) {
         raw.on.chain.begin();
         raw.on.chain.nop();
         raw.on.chain.write(target, raw.on.region, 0, 100, 0);
@@ -281,7 +224,7 @@ final class MalformedRows {
     }
 
     /** A no-op, a write of which one field is wrong, a no-op: the first is done, the others are not issued. */
-    private static void steps(Raw raw, ChainFile target, int data, int field, int width, long value) {
+    private static void steps(RawChain raw, ChainFile target, int data, int field, int width, long value) {
         build(raw, target, data);
         raw.poke(raw.step(1) + field, width, value);
         ChainResult result = raw.run(() -> {});
@@ -295,7 +238,7 @@ final class MalformedRows {
 
     /** Fields of the chain: on kernel backends they become wrong when the first step is issued, so that the program meets them. */
     private static void chains(Fixture on) throws IOException {
-        Raw raw = new Raw(on);
+        RawChain raw = new RawChain(on);
         try (ChainFile target = on.target()) {
             for (int window : new int[] {0, 65, Integer.MIN_VALUE, -1}) {
                 chains(raw, target, ChainLayout.Chain.WINDOW, window);
@@ -307,7 +250,7 @@ final class MalformedRows {
         on.chain.begin();
     }
 
-    private static void chains(Raw raw, ChainFile target, int field, int value) {
+    private static void chains(RawChain raw, ChainFile target, int field, int value) {
         build(raw, target, 0);
         ChainResult result = raw.run(() -> raw.poke(raw.chain + field, 4, value));
         String which = "field at " + field + " = " + value;
@@ -318,7 +261,7 @@ final class MalformedRows {
 
     /** Back to the first step, by an arrival and by a jump, in a chain that has no budget. */
     private static void cycles(Fixture on) throws IOException {
-        Raw raw = new Raw(on);
+        RawChain raw = new RawChain(on);
         for (int way = 0; way < 2; way++) {
             on.chain.begin();
             on.chain.nop();
