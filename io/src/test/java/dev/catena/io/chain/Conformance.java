@@ -65,7 +65,7 @@ final class Conformance {
 
     private Conformance() {}
 
-    /** The table. Rows that take the program away come last. */
+    /** The table, or those whose names match {@code -Dcatena.rows=REGEX}. Rows that take the program away come last. */
     static List<Row> rows() {
         Table table = new Table();
         TransferRows.addTo(table);
@@ -77,6 +77,8 @@ final class Conformance {
         ChunkRows.addTo(table);
         table.row("random-chains", ChainDifferential::row);
         LifeRows.addTo(table);
+        String wanted = System.getProperty("catena.rows", ".*");
+        table.rows.removeIf(row -> !row.name().matches(wanted));
         return table.rows;
     }
 

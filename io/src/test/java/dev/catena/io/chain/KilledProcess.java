@@ -8,6 +8,7 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -27,6 +28,9 @@ final class KilledProcess {
     private static final int BLOCK = 4_096;
     private static final int CAPACITY = 256;
     private static final int BATCH = 64;
+    /** Guests take half a minute for a JVM to start. */
+    private static final int SIGN_SECONDS = Integer.getInteger("catena.row.seconds", 60) * 3 / 4;
+
     private static final int SYS_BPF = System.getProperty("os.arch").equals("aarch64") ? 280 : 321;
     private static final int BPF_PROG_GET_FD_BY_ID = 13;
 
@@ -47,7 +51,7 @@ final class KilledProcess {
                 .start();
         List<Integer> programs;
         try (InputStream out = process.getInputStream()) {
-            Check.equal('r', out.read(), "the process's sign that its chain runs");
+            awaitSign(process, out);
             programs = programs(process.pid());
             chain(on);
         } finally {
@@ -73,6 +77,21 @@ final class KilledProcess {
                     Arrays.copyOfRange(found, at, at + length),
                     "the block at " + at + " of " + found.length);
         }
+    }
+
+    /** The process says that its chain runs. If it does not, it is asked where it is. */
+    private static void awaitSign(Process process, InputStream out) throws IOException {
+        long deadline = System.nanoTime() + SIGN_SECONDS * 1_000_000_000L;
+        while (out.available() == 0 && process.isAlive() && System.nanoTime() < deadline) {
+            LockSupport.parkNanos(1_000_000);
+        }
+        if (out.available() == 0) {
+            new ProcessBuilder("kill", "-QUIT", Long.toString(process.pid())).start();
+            LockSupport.parkNanos(process.isAlive() ? 5_000_000_000L : 0);
+            String told = new String(out.readNBytes(out.available()), StandardCharsets.UTF_8);
+            throw new AssertionError("the process's chain did not get going in " + SIGN_SECONDS + " s: " + told);
+        }
+        Check.equal('r', out.read(), "the process's sign that its chain runs");
     }
 
     /** A chain of ours. */

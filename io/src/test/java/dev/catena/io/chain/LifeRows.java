@@ -291,6 +291,9 @@ final class LifeRows {
         if (!on.isKernel()) {
             throw new Skipped("no program, whose events could be missed");
         }
+        if (on.backend.equals("kernel-loop")) {
+            throw new Skipped("the program is the loop that takes the completions: it can miss none");
+        }
         byte[] content = Fixture.random(64 * BLOCK, 68);
         RawChain raw = new RawChain(on);
         try (ChainFile source = on.source(content)) {
