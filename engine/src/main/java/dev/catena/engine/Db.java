@@ -3,6 +3,7 @@ package dev.catena.engine;
 import dev.catena.engine.entry.Keys;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -172,6 +173,26 @@ public final class Db implements AutoCloseable {
         return found ? scratch.takeLength() : -1;
     }
 
+    /**
+     * Copies of several keys' values, in the order of the keys, null where a key is absent; all as of one moment. Keys may repeat.
+     * A block of a table that several keys need is read once.
+     */
+    public List<byte @Nullable []> multiGet(List<byte[]> keys) {
+        return lookUp(keys, null);
+    }
+
+    /** As {@link #multiGet(List)}, as the store was when the snapshot was made. */
+    public List<byte @Nullable []> multiGet(List<byte[]> keys, Snapshot snapshot) {
+        return lookUp(keys, Objects.requireNonNull(snapshot));
+    }
+
+    private List<byte @Nullable []> lookUp(List<byte[]> keys, @Nullable Snapshot snapshot) {
+        for (byte[] key : keys) {
+            Limits.checkKey(key.length);
+        }
+        return store.get(keys, snapshot);
+    }
+
     /** Holds the store as it is now open to be read later. Close it, so that compaction may drop what only it sees. */
     public Snapshot snapshot() {
         return store.snapshot();
@@ -179,12 +200,17 @@ public final class Db implements AutoCloseable {
 
     /** An iterator over the store as it is now. */
     public DbIterator iterator() {
-        return store.iterator(null);
+        return store.iterator(IteratorOptions.defaults());
     }
 
     /** An iterator over the store as it was when the snapshot was made. The snapshot may be closed before it. */
     public DbIterator iterator(Snapshot snapshot) {
-        return store.iterator(Objects.requireNonNull(snapshot));
+        return store.iterator(IteratorOptions.defaults().withSnapshot(snapshot));
+    }
+
+    /** An iterator over a part of the store, or over a snapshot. */
+    public DbIterator iterator(IteratorOptions options) {
+        return store.iterator(Objects.requireNonNull(options));
     }
 
     /** Writes what is in memtables to tables, and waits for it. */

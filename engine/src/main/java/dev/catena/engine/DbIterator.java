@@ -1,34 +1,61 @@
 package dev.catena.engine;
 
+import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
 import dev.catena.io.chain.ChainIoException;
-import dev.catena.io.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Walks the store's keys upwards in unsigned byte order, as they were when the iterator was made. It pins memory and files: close it
- * soon. Used by one thread at a time; {@link #close} may come from any thread, as may the store's.
+ * Walks the store's keys in unsigned byte order, up and down, as they were when the iterator was made or its snapshot was. It pins
+ * memory and files: close it soon. Used by one thread at a time; {@link #close} may come from any thread, as may the store's.
  *
- * <p>A new iterator stands nowhere: call {@link #seekToFirst} or {@link #seek} first. Every method but {@link #close} throws
- * {@link StoreClosedException} once the iterator or its store is closed, and {@link CorruptionException} when a table's block that
- * it needs is damaged.
+ * <p>A new iterator stands nowhere: seek first. A move past the first or last key leads nowhere, and from there only a seek leads on.
+ * {@link IteratorOptions} may bound it: keys outside are then as if they were not there.
+ *
+ * <p>Every method but {@link #close} throws {@link StoreClosedException} once the iterator or its store is closed, and
+ * {@link CorruptionException} when a table's block that it needs is damaged.
  */
 public final class DbIterator implements AutoCloseable {
-    // How it works: the merge of all memtables and tables yields every version of every key, newest first. Skipped are
-    // versions newer
-    // than the snapshot, deletions, and every version of a key after its first visible one (`settled` holds that key).
+    // How it works: the merge of all memtables and tables yields every version of every key, keys ascending and within
+    // a key the newest
+    // version first. Skipped are versions newer than the snapshot, deletions, and every version of a key after its
+    // first visible one.
+    //
+    // Forward, `entries` stands on the entry shown, and `settled` holds the last key whose newest visible version has
+    // been seen.
+    //
+    // Backward, a key's versions come oldest first, so its newest visible one is known when `entries` has left the key:
+    // it stands before
+    // all versions of the key shown, and copies are shown: the key in `settled`, the value in `saved`. To turn round is
+    // to seek.
+    //
+    // Of a key with many versions a few are stepped over one by one, then they are passed by a seek.
     //
     // An operation marks itself as running and then looks whether the iterator is closed; who closes does it the other
     // way round and
     // waits for the operation. So memory is never freed under a running operation, and none begins after.
 
+    private static final String OWNER = "iterator";
     private static final int FIRST_KEY_BYTES = 256;
+
+    /** A buffer that a big value made larger than this is given back after it. */
+    private static final long KEPT_BYTES = 1 << 20;
+
+    /** Versions of a key that are stepped over one by one. */
+    private static final int VERSIONS_STEPPED = 8;
+
+    /** Trailer before which there is a key's every version, and that before which there is none. */
+    private static final long AFTER_VERSIONS = 0;
+
+    private static final long BEFORE_VERSIONS = -1;
+
     private static final VarHandle RUNNING;
     private static final VarHandle CLOSED;
 
@@ -47,12 +74,24 @@ public final class DbIterator implements AutoCloseable {
     private final long snapshot;
     private final Consumer<DbIterator> closer;
 
+    /** Off-heap copies of the bounds, the upper one behind the lower. */
+    private final Buffer bounds;
+
+    private final int lowerLength;
+
+    /** -1 when there is no upper bound. */
+    private final int upperLength;
+
     private boolean valid;
+    private boolean backward;
 
-    /** The key whose newest visible version has been seen; length -1 when there is none. */
-    private MemorySegment settled = NativeMemory.allocate(FIRST_KEY_BYTES, "iterator");
+    private final Buffer settled = new Buffer(FIRST_KEY_BYTES, OWNER);
 
+    /** -1 when there is no settled key. */
     private int settledLength = -1;
+
+    private @Nullable Buffer saved;
+    private int savedLength;
 
     /** What {@link #keySegment} and {@link #valueSegment} show: heap memory, so that a view kept too long shows old bytes at worst. */
     private byte[] keyBytes = new byte[64];
@@ -69,22 +108,58 @@ public final class DbIterator implements AutoCloseable {
      * @param state referenced for this iterator; released through the closer
      * @param entries closed by this iterator
      * @param snapshot the largest sequence number to see
+     * @param lower the smallest key to show
+     * @param upper the smallest key above those to show, or null
      * @param closer called once, when this closes
      */
-    DbIterator(ReadState state, InternalIterator entries, long snapshot, Consumer<DbIterator> closer) {
+    DbIterator(
+            ReadState state,
+            InternalIterator entries,
+            long snapshot,
+            byte[] lower,
+            byte @Nullable [] upper,
+            Consumer<DbIterator> closer) {
         this.state = state;
         this.entries = entries;
         this.snapshot = snapshot;
         this.closer = closer;
+        lowerLength = lower.length;
+        upperLength = upper == null ? -1 : upper.length;
+        bounds = new Buffer(1L + lowerLength + Math.max(0, upperLength), OWNER);
+        MemorySegment.copy(lower, 0, bounds.segment(), ValueLayout.JAVA_BYTE, 0, lowerLength);
+        if (upper != null) {
+            MemorySegment.copy(upper, 0, bounds.segment(), ValueLayout.JAVA_BYTE, lowerLength, upperLength);
+        }
     }
 
     /** Moves to the smallest key, if any. */
     public void seekToFirst() {
+        seek(bounds.address(), lowerLength);
+    }
+
+    /** Moves to the smallest key that is not below the given one, if any. */
+    public void seek(byte[] key) {
+        Limits.checkKey(key.length);
+        seek(Scratch.get().key(key).address(), key.length);
+    }
+
+    /** Moves to the smallest key that is not below the given one, if any. */
+    public void seek(MemorySegment key) {
+        int length = Limits.checkKey(key.byteSize());
+        seek(Scratch.get().key(key).address(), length);
+    }
+
+    private void seek(long key, int length) {
         begin();
         try {
             valid = false;
-            entries.seekToFirst();
+            backward = false;
             settledLength = -1;
+            if (lowerLength > 0 && Keys.compare(key, length, bounds.address(), lowerLength) < 0) {
+                entries.seek(bounds.address(), lowerLength, Keys.seekTrailer(snapshot));
+            } else {
+                entries.seek(key, length, Keys.seekTrailer(snapshot));
+            }
             findVisible();
         } catch (ChainIoException e) {
             throw Store.readFailed(e);
@@ -93,25 +168,37 @@ public final class DbIterator implements AutoCloseable {
         }
     }
 
-    /** Moves to the smallest key that is not below the given one, if any. */
-    public void seek(byte[] key) {
+    /** Moves to the largest key, if any. */
+    public void seekToLast() {
+        seekForPrev(0, -1);
+    }
+
+    /** Moves to the largest key that is not above the given one, if any. */
+    public void seekForPrev(byte[] key) {
         Limits.checkKey(key.length);
-        seek(Scratch.get().key(key), key.length);
+        seekForPrev(Scratch.get().key(key).address(), key.length);
     }
 
-    /** Moves to the smallest key that is not below the given one, if any. */
-    public void seek(MemorySegment key) {
+    /** Moves to the largest key that is not above the given one, if any. */
+    public void seekForPrev(MemorySegment key) {
         int length = Limits.checkKey(key.byteSize());
-        seek(Scratch.get().key(key), length);
+        seekForPrev(Scratch.get().key(key).address(), length);
     }
 
-    private void seek(MemorySegment key, int length) {
+    /** @param length -1 for the largest key of all */
+    private void seekForPrev(long key, int length) {
         begin();
         try {
             valid = false;
-            entries.seek(key, 0, length, Keys.seekTrailer(snapshot));
-            settledLength = -1;
-            findVisible();
+            backward = true;
+            if (upperLength >= 0 && (length < 0 || Keys.compare(key, length, upper(), upperLength) >= 0)) {
+                entries.seekBefore(upper(), upperLength, BEFORE_VERSIONS);
+            } else if (length < 0) {
+                entries.seekToLast();
+            } else {
+                entries.seekBefore(key, length, AFTER_VERSIONS);
+            }
+            findVisibleBefore();
         } catch (ChainIoException e) {
             throw Store.readFailed(e);
         } finally {
@@ -133,9 +220,33 @@ public final class DbIterator implements AutoCloseable {
         try {
             checkValid();
             valid = false;
-            settle();
-            entries.next();
+            if (backward) {
+                backward = false;
+                entries.seek(settled.address(), settledLength, AFTER_VERSIONS);
+            } else {
+                settle();
+                entries.next();
+            }
             findVisible();
+        } catch (ChainIoException e) {
+            throw Store.readFailed(e);
+        } finally {
+            end();
+        }
+    }
+
+    /** Moves to the key before. @throws IllegalStateException when it stands on no entry */
+    public void prev() {
+        begin();
+        try {
+            checkValid();
+            valid = false;
+            if (!backward) {
+                backward = true;
+                settle(); // the key moves with the entries
+                entries.seekBefore(settled.address(), settledLength, BEFORE_VERSIONS);
+            }
+            findVisibleBefore();
         } catch (ChainIoException e) {
             throw Store.readFailed(e);
         } finally {
@@ -148,8 +259,8 @@ public final class DbIterator implements AutoCloseable {
         begin();
         try {
             checkValid();
-            int length = entries.keyLength();
-            return length == 0 ? new byte[0] : Memory.toArray(entries.keyAddress(), length);
+            int length = keyLength();
+            return length == 0 ? new byte[0] : Memory.toArray(keyAddress(), length);
         } finally {
             end();
         }
@@ -160,8 +271,8 @@ public final class DbIterator implements AutoCloseable {
         begin();
         try {
             checkValid();
-            int length = entries.valueLength();
-            return length == 0 ? new byte[0] : Memory.toArray(entries.valueAddress(), length);
+            int length = valueLength();
+            return length == 0 ? new byte[0] : Memory.toArray(valueAddress(), length);
         } finally {
             end();
         }
@@ -172,12 +283,12 @@ public final class DbIterator implements AutoCloseable {
         begin();
         try {
             checkValid();
-            int length = entries.keyLength();
+            int length = keyLength();
             if (length > keyBytes.length) {
                 keyBytes = new byte[Math.max(length, 2 * keyBytes.length)];
             }
             if (length > 0) {
-                MemorySegment.copy(Memory.ALL, ValueLayout.JAVA_BYTE, entries.keyAddress(), keyBytes, 0, length);
+                MemorySegment.copy(Memory.ALL, ValueLayout.JAVA_BYTE, keyAddress(), keyBytes, 0, length);
             }
             return MemorySegment.ofArray(keyBytes).asSlice(0, length).asReadOnly();
         } finally {
@@ -190,12 +301,12 @@ public final class DbIterator implements AutoCloseable {
         begin();
         try {
             checkValid();
-            int length = entries.valueLength();
+            int length = valueLength();
             if (length > valueBytes.length) {
                 valueBytes = new byte[Math.max(length, (int) Math.min(Limits.VALUE_BYTES_MAX, 2L * valueBytes.length))];
             }
             if (length > 0) {
-                MemorySegment.copy(Memory.ALL, ValueLayout.JAVA_BYTE, entries.valueAddress(), valueBytes, 0, length);
+                MemorySegment.copy(Memory.ALL, ValueLayout.JAVA_BYTE, valueAddress(), valueBytes, 0, length);
             }
             return MemorySegment.ofArray(valueBytes).asSlice(0, length).asReadOnly();
         } finally {
@@ -216,7 +327,11 @@ public final class DbIterator implements AutoCloseable {
         try {
             entries.close();
         } finally {
-            NativeMemory.free(settled);
+            settled.close();
+            bounds.close();
+            if (saved != null) {
+                saved.close();
+            }
             closer.accept(this);
         }
     }
@@ -226,17 +341,82 @@ public final class DbIterator implements AutoCloseable {
     }
 
     private void findVisible() {
-        while (entries.isValid()) {
+        int versions = 0;
+        while (entries.isValid() && !isAbove()) {
             long trailer = entries.trailer();
-            if (Keys.sequence(trailer) <= snapshot && !isSettled()) {
-                if (Keys.kind(trailer) == Keys.PUT) {
-                    valid = true;
-                    return;
+            if (Keys.sequence(trailer) <= snapshot) {
+                if (!isSettled()) {
+                    if (Keys.kind(trailer) == Keys.PUT) {
+                        valid = true;
+                        return;
+                    }
+                    settle();
+                    versions = 0;
+                } else if (++versions > VERSIONS_STEPPED) {
+                    versions = 0;
+                    entries.seek(settled.address(), settledLength, AFTER_VERSIONS);
+                    continue;
                 }
-                settle();
             }
             entries.next();
         }
+    }
+
+    /** From the oldest version of a key goes down to the first key with a visible value, saves that, and stands before its versions. */
+    private void findVisibleBefore() {
+        while (entries.isValid() && !isBelow()) {
+            settle();
+            boolean found = false;
+            int versions = 0;
+            do {
+                if (++versions > VERSIONS_STEPPED) {
+                    entries.seek(settled.address(), settledLength, Keys.seekTrailer(snapshot));
+                    found = entries.isValid() && isSettled() && saveValue();
+                    entries.seekBefore(settled.address(), settledLength, BEFORE_VERSIONS);
+                    break;
+                }
+                if (Keys.sequence(entries.trailer()) <= snapshot) {
+                    found = saveValue();
+                }
+                entries.prev();
+            } while (entries.isValid() && isSettled());
+            if (found) {
+                valid = true;
+                return;
+            }
+        }
+    }
+
+    /** Copies the value of the entry; false when it is a deletion. */
+    private boolean saveValue() {
+        if (Keys.kind(entries.trailer()) != Keys.PUT) {
+            return false;
+        }
+        Buffer buffer = saved;
+        if (buffer == null) {
+            buffer = new Buffer(FIRST_KEY_BYTES, OWNER);
+            saved = buffer;
+        }
+        savedLength = entries.valueLength();
+        buffer.shrink(KEPT_BYTES);
+        buffer.ensure(savedLength, 0);
+        if (savedLength > 0) {
+            Memory.copy(entries.valueAddress(), buffer.address(), savedLength);
+        }
+        return true;
+    }
+
+    private boolean isAbove() {
+        return upperLength >= 0 && Keys.compare(entries.keyAddress(), entries.keyLength(), upper(), upperLength) >= 0;
+    }
+
+    private boolean isBelow() {
+        return lowerLength > 0
+                && Keys.compare(entries.keyAddress(), entries.keyLength(), bounds.address(), lowerLength) < 0;
+    }
+
+    private long upper() {
+        return bounds.address() + lowerLength;
     }
 
     private boolean isSettled() {
@@ -246,13 +426,26 @@ public final class DbIterator implements AutoCloseable {
 
     private void settle() {
         int length = entries.keyLength();
-        if (length > settled.byteSize()) {
-            MemorySegment larger = NativeMemory.allocate(2L * length, "iterator");
-            NativeMemory.free(settled);
-            settled = larger;
-        }
+        settled.ensure(length, 0);
         Memory.copy(entries.keyAddress(), settled.address(), length);
         settledLength = length;
+    }
+
+    private long keyAddress() {
+        return backward ? settled.address() : entries.keyAddress();
+    }
+
+    private int keyLength() {
+        return backward ? settledLength : entries.keyLength();
+    }
+
+    private long valueAddress() {
+        Buffer buffer = saved;
+        return backward && buffer != null ? buffer.address() : entries.valueAddress();
+    }
+
+    private int valueLength() {
+        return backward ? savedLength : entries.valueLength();
     }
 
     private void checkValid() {

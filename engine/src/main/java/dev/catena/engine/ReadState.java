@@ -2,6 +2,7 @@ package dev.catena.engine;
 
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Lookup;
+import dev.catena.engine.entry.MultiLookup;
 import dev.catena.engine.entry.ValueSink;
 import dev.catena.engine.memtable.Memtable;
 import dev.catena.engine.version.Version;
@@ -11,6 +12,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What readers read: the memtables and the version at a moment. Immutable; every change makes a new one.
@@ -72,15 +74,23 @@ final class ReadState {
         return version.get(key, length, snapshot, sink);
     }
 
-    /** Iterators over all entries; the caller closes them, and holds a reference until then. */
-    List<InternalIterator> iterators() {
+    /** Looks many keys up. The caller has pinned the state. */
+    void get(MultiLookup keys) {
+        for (Memtable memtable : memtables) {
+            keys.ask(memtable::find);
+        }
+        version.get(keys);
+    }
+
+    /** Iterators over all entries of a range, and perhaps others; the caller closes them, and holds a reference until then. */
+    List<InternalIterator> iterators(byte[] lower, byte @Nullable [] upper) {
         List<InternalIterator> iterators = new ArrayList<>();
         boolean complete = false;
         try {
             for (Memtable memtable : memtables) {
                 iterators.add(memtable.iterator());
             }
-            version.addIterators(iterators);
+            version.addIterators(iterators, lower, upper);
             complete = true;
             return iterators;
         } finally {

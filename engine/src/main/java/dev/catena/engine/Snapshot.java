@@ -2,7 +2,7 @@ package dev.catena.engine;
 
 /**
  * The store as it was at a moment, to be read later: {@link Db#snapshot} makes one, {@link Db#get(byte[], Snapshot)}
- * and {@link Db#iterator(Snapshot)} read through it.
+ * {@link Db#multiGet(java.util.List, Snapshot)} and {@link Db#iterator(Snapshot)} read through it.
  *
  * <p>It is a sequence number that is held open. While it is open, flushes and compactions keep the versions of keys that it sees, so a
  * snapshot kept for long costs the disk space of what is overwritten meanwhile, but pins no memory and no files.

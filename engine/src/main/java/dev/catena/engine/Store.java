@@ -5,6 +5,7 @@ import dev.catena.engine.compaction.TableWriter;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.MergingIterator;
+import dev.catena.engine.entry.MultiLookup;
 import dev.catena.engine.log.Log;
 import dev.catena.engine.log.Operations;
 import dev.catena.engine.memtable.Memtable;
@@ -482,6 +483,20 @@ final class Store {
         }
     }
 
+    /** Looks keys up, as they are now or in a snapshot; null for each that is absent. */
+    List<byte @Nullable []> get(List<byte[]> keys, @Nullable Snapshot snapshot) {
+        int stripe = ReadState.stripe();
+        ReadState state = pin(stripe);
+        try (MultiLookup lookup = new MultiLookup(keys, sequence(snapshot))) {
+            state.get(lookup);
+            return lookup.values();
+        } catch (ChainIoException e) {
+            throw readFailed(e);
+        } finally {
+            state.unpin(stripe);
+        }
+    }
+
     /** The newest operation to see; the caller has pinned a state. */
     private long sequence(@Nullable Snapshot snapshot) {
         return snapshot == null ? lastSequence : snapshot.sequenceFor(this);
@@ -491,14 +506,16 @@ final class Store {
         return new StoreIoException("cannot read: " + e.getMessage(), e);
     }
 
-    DbIterator iterator(@Nullable Snapshot snapshot) {
+    DbIterator iterator(IteratorOptions options) {
         int stripe = ReadState.stripe();
         ReadState state = pin(stripe);
         try {
-            long sequence = sequence(snapshot);
-            InternalIterator entries = MergingIterator.of(state.iterators());
+            long sequence = sequence(options.snapshot());
+            byte[] lower = options.lower();
+            byte[] upper = options.upper();
+            InternalIterator entries = MergingIterator.of(state.iterators(lower, upper));
             state.retain();
-            DbIterator iterator = new DbIterator(state, entries, sequence, this::iteratorClosed);
+            DbIterator iterator = new DbIterator(state, entries, sequence, lower, upper, this::iteratorClosed);
             synchronized (iterators) {
                 iterators.add(iterator);
             }

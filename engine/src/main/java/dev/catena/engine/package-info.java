@@ -30,7 +30,8 @@
  * all ({@code Checkpoint}). A store opened for reading is read, logs and all, without a byte of the directory changed; any number of
  * processes may, while none writes ({@code DirectoryLock}).
  *
- * <p>Reading order: {@code Db}, {@code Store}, {@code ReadState}, {@code DbIterator}; then {@code Recovery}, {@code Verifier}. Below:
+ * <p>Reading order: {@code Db}, {@code Store}, {@code ReadState}, {@code DbIterator}, {@code Snapshot}; then {@code Recovery},
+ * {@code Verifier}. Below:
  * {@link dev.catena.engine.entry}, {@link dev.catena.engine.memtable}, {@link dev.catena.engine.log},
  * {@link dev.catena.engine.table}, {@link dev.catena.engine.version}, {@link dev.catena.engine.compaction}.
  */

@@ -111,7 +111,18 @@ class ModelTest {
             }
         } else if (choice < 960) {
             seek(db);
-        } else if (choice < 980) {
+        } else if (choice < 970) {
+            walkUpAndDown(db);
+        } else if (choice < 976) {
+            multiGet(db);
+        } else if (choice < 978) {
+            byte[] key = key();
+            for (int i = random.nextInt(40); i >= 0; i--) {
+                byte[] value = value();
+                db.put(key, value);
+                model.put(key, value);
+            }
+        } else if (choice < 981) {
             if (walks.size() < 5) {
                 walks.add(new Walk(db.iterator(), new TreeMap<>(model)));
             } else {
@@ -124,6 +135,86 @@ class ModelTest {
             db.compact();
         } else {
             readTheSnapshots(db);
+        }
+    }
+
+    /** An iterator with random bounds, now or at a snapshot, moved at random. */
+    private void walkUpAndDown(Db db) {
+        IteratorOptions options = IteratorOptions.defaults();
+        NavigableMap<byte[], byte[]> expected = model;
+        if (!moments.isEmpty() && random.nextBoolean()) {
+            Moment moment = moments.get(random.nextInt(moments.size()));
+            options = options.withSnapshot(moment.snapshot);
+            expected = moment.expected;
+        }
+        NavigableMap<byte[], byte[]> shown = new TreeMap<>(expected);
+        if (random.nextInt(3) == 0) {
+            byte[] bound = key();
+            options = options.withLowerBound(bound);
+            shown.headMap(bound, false).clear();
+        }
+        if (random.nextInt(3) == 0) {
+            byte[] bound = key();
+            options = options.withUpperBound(bound);
+            shown.tailMap(bound, true).clear();
+        }
+        if (random.nextInt(3) == 0) {
+            byte[] prefix = Arrays.copyOf(key(), random.nextInt(3));
+            options = options.withPrefix(prefix);
+            shown.keySet()
+                    .removeIf(key -> key.length < prefix.length
+                            || !Arrays.equals(key, 0, prefix.length, prefix, 0, prefix.length));
+        }
+        try (DbIterator iterator = db.iterator(options)) {
+            Map.Entry<byte[], byte[]> at = null;
+            boolean up = true;
+            for (int i = 0; i < 100; i++) {
+                byte[] to = key();
+                up ^= random.nextInt(4) == 0;
+                int seek = at == null || random.nextInt(20) == 0 ? random.nextInt(4) : 4;
+                switch (seek) {
+                    case 0 -> iterator.seekToFirst();
+                    case 1 -> iterator.seekToLast();
+                    case 2 -> iterator.seek(to);
+                    case 3 -> iterator.seekForPrev(to);
+                    default -> {
+                        if (up) {
+                            iterator.next();
+                        } else {
+                            iterator.prev();
+                        }
+                    }
+                }
+                at = switch (seek) {
+                    case 0 -> shown.firstEntry();
+                    case 1 -> shown.lastEntry();
+                    case 2 -> shown.ceilingEntry(to);
+                    case 3 -> shown.floorEntry(to);
+                    default -> up ? shown.higherEntry(at.getKey()) : shown.lowerEntry(at.getKey());
+                };
+                assertEquals(at != null, iterator.isValid());
+                if (at != null) {
+                    assertArrayEquals(at.getKey(), iterator.key());
+                    assertArrayEquals(at.getValue(), iterator.value());
+                }
+            }
+        }
+    }
+
+    private void multiGet(Db db) {
+        Moment moment = moments.isEmpty() || random.nextBoolean() ? null : moments.get(random.nextInt(moments.size()));
+        NavigableMap<byte[], byte[]> expected = moment == null ? model : moment.expected;
+        List<byte[]> keys = new ArrayList<>();
+        for (int i = random.nextInt(60); i > 0; i--) {
+            keys.add(
+                    !keys.isEmpty() && random.nextInt(10) == 0
+                            ? keys.get(random.nextInt(keys.size()))
+                            : random.nextBoolean() ? key() : keyOf(expected));
+        }
+        List<byte[]> values = moment == null ? db.multiGet(keys) : db.multiGet(keys, moment.snapshot);
+        assertEquals(keys.size(), values.size());
+        for (int i = 0; i < keys.size(); i++) {
+            assertArrayEquals(expected.get(keys.get(i)), values.get(i));
         }
     }
 
@@ -180,6 +271,14 @@ class ModelTest {
                         entry.getKey(), iterator.keySegment().toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
                 assertArrayEquals(
                         entry.getValue(), iterator.valueSegment().toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
+            }
+            assertFalse(entries.hasNext(), "keys are missing");
+            entries = expected.descendingMap().entrySet().iterator();
+            for (iterator.seekToLast(); iterator.isValid(); iterator.prev()) {
+                assertTrue(entries.hasNext(), "more keys than written");
+                Map.Entry<byte[], byte[]> entry = entries.next();
+                assertArrayEquals(entry.getKey(), iterator.key());
+                assertArrayEquals(entry.getValue(), iterator.value());
             }
             assertFalse(entries.hasNext(), "keys are missing");
         }

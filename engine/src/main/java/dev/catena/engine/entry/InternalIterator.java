@@ -5,6 +5,9 @@ import java.lang.foreign.MemorySegment;
 /**
  * A position in sorted entries. New iterators stand nowhere ({@link #isValid()} is false) until a seek.
  *
+ * <p>A move past the first or last entry leads nowhere, and from there only a seek leads on. Sources that are read once, from the
+ * beginning, refuse everything but {@link #seekToFirst} and {@link #next}.
+ *
  * <p>Keys and values are off-heap ranges, given by address; they are valid until the next move or close. The segment forms give the
  * same range as an offset in {@link Memory#ALL}. Accessors may be called only while {@link #isValid()}.
  *
@@ -25,6 +28,22 @@ public interface InternalIterator extends AutoCloseable {
      */
     void seek(long key, int length, long trailer);
 
+    /** Moves to the last entry. */
+    void seekToLast();
+
+    /**
+     * Moves to the last entry before (key, trailer): trailer 0 for one whose key is not above the given one, -1 for one whose key is
+     * below it.
+     */
+    default void seekBefore(long key, int length, long trailer) {
+        seek(key, length, trailer);
+        if (isValid()) {
+            prev();
+        } else {
+            seekToLast();
+        }
+    }
+
     /** As {@link #seek(long, int, long)} with the key in an off-heap segment. */
     default void seek(MemorySegment key, long offset, int length, long trailer) {
         seek(Memory.address(key, offset, length), length, trailer);
@@ -33,6 +52,9 @@ public interface InternalIterator extends AutoCloseable {
 
     /** Moves to the next entry; only while valid. */
     void next();
+
+    /** Moves to the entry before; only while valid. */
+    void prev();
 
     /** Whether the iterator stands on an entry. */
     boolean isValid();

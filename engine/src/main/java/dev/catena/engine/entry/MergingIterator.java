@@ -3,12 +3,14 @@ package dev.catena.engine.entry;
 import java.util.List;
 
 /**
- * Several sorted inputs as one. Entries come in order; of entries that compare equal, that of the earlier input first.
+ * Several sorted inputs as one, both ways. No two of their entries compare equal.
  *
- * <p>The input that holds the smallest entry is kept apart from the others, which form a binary heap. After a move it is compared
+ * <p>The input that holds the smallest entry (the largest while it goes backward, when all comparisons are turned round) is kept apart from the others, which form a binary heap. After a move it is compared
  * with the heap's top first: while one input has a run of entries (one newer source over one older, the common case), an entry
  * costs one comparison. Keys' positions and 8-byte prefixes are kept in arrays beside the heap, so most comparisons touch neither
  * an input nor its key.
+ *
+ * <p>All inputs stand on or beyond the current entry, as seen in the direction of the walk. Turning round seeks the others anew.
  *
  * <p>When an input fails, the iterator stands nowhere until the next seek. Not thread safe.
  */
@@ -19,13 +21,15 @@ public final class MergingIterator implements InternalIterator {
     private final int[] lengths;
     private final long[] trailers;
 
-    /** Inputs but the current that stand on an entry; the smallest is first. */
+    /** Inputs but the current that stand on an entry; the next in the direction of the walk is first. */
     private final int[] heap;
 
     private int heapSize;
 
-    /** The input that stands on the smallest entry, -1 for none. */
+    /** The input that stands on the current entry, -1 for none. */
     private int current = -1;
+
+    private boolean backward;
 
     private MergingIterator(List<? extends InternalIterator> inputs) {
         this.inputs = inputs.toArray(InternalIterator[]::new);
@@ -48,6 +52,7 @@ public final class MergingIterator implements InternalIterator {
     @Override
     public void seekToFirst() {
         current = -1;
+        backward = false;
         for (InternalIterator input : inputs) {
             input.seekToFirst();
         }
@@ -57,6 +62,7 @@ public final class MergingIterator implements InternalIterator {
     @Override
     public void seek(long key, int length, long trailer) {
         current = -1;
+        backward = false;
         for (InternalIterator input : inputs) {
             input.seek(key, length, trailer);
         }
@@ -64,11 +70,52 @@ public final class MergingIterator implements InternalIterator {
     }
 
     @Override
+    public void seekToLast() {
+        current = -1;
+        backward = true;
+        for (InternalIterator input : inputs) {
+            input.seekToLast();
+        }
+        buildHeap();
+    }
+
+    @Override
+    public void seekBefore(long key, int length, long trailer) {
+        current = -1;
+        backward = true;
+        for (InternalIterator input : inputs) {
+            input.seekBefore(key, length, trailer);
+        }
+        buildHeap();
+    }
+
+    @Override
     public void next() {
+        if (backward) {
+            turn();
+        }
         int moved = current;
         current = -1;
         InternalIterator input = inputs[moved];
         input.next();
+        follow(moved, input);
+    }
+
+    @Override
+    public void prev() {
+        if (!backward) {
+            turn();
+        }
+        int moved = current;
+        current = -1;
+        InternalIterator input = inputs[moved];
+        input.prev();
+        follow(moved, input);
+    }
+
+    /** Makes the input that comes next the current one, after the current one has moved. */
+    private void follow(int from, InternalIterator input) {
+        int moved = from;
         if (input.isValid()) {
             load(moved, input);
             if (heapSize > 0 && isBefore(heap[0], moved)) {
@@ -137,6 +184,21 @@ public final class MergingIterator implements InternalIterator {
         }
     }
 
+    /** Turns round at the current entry, whose key stays where it is while the other inputs move. */
+    private void turn() {
+        int at = current;
+        current = -1;
+        backward = !backward;
+        for (int i = 0; i < inputs.length; i++) {
+            if (i != at && backward) {
+                inputs[i].seekBefore(keys[at], lengths[at], trailers[at]);
+            } else if (i != at) {
+                inputs[i].seek(keys[at], lengths[at], trailers[at]);
+            }
+        }
+        buildHeap();
+    }
+
     private void buildHeap() {
         heapSize = 0;
         for (int i = 0; i < inputs.length; i++) {
@@ -164,18 +226,19 @@ public final class MergingIterator implements InternalIterator {
         prefixes[i] = Keys.prefix(key, length);
     }
 
+    /** Whether one input's entry comes before another's in the direction of the walk. */
     private boolean isBefore(int a, int b) {
         long x = prefixes[a];
         long y = prefixes[b];
         if (x != y) {
-            return Long.compareUnsigned(x, y) < 0;
+            return Long.compareUnsigned(x, y) < 0 != backward;
         }
         int equal = Math.min(8, Math.min(lengths[a], lengths[b]));
         int order = Keys.compareFrom(equal, keys[a], lengths[a], keys[b], lengths[b]);
         if (order == 0) {
             order = Long.compareUnsigned(trailers[b], trailers[a]);
         }
-        return order != 0 ? order < 0 : a < b;
+        return order < 0 != backward;
     }
 
     /** Adds an input at the heap's end and moves it up. */

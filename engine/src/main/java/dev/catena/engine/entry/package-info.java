@@ -7,7 +7,8 @@
  * reader at snapshot {@code s} that seeks to (key, {@code s << 8 | 0xff}) stands on the newest version it may see.
  *
  * <p>Reading order: {@link dev.catena.engine.entry.Keys} (the order), {@link dev.catena.engine.entry.InternalIterator} (what the
- * memtable, a table, a level and a merge of them all look like), {@link dev.catena.engine.entry.MergingIterator}.
+ * memtable, a table, a level and a merge of them all look like, up and down), {@link dev.catena.engine.entry.MergingIterator}; for many
+ * lookups at once {@link dev.catena.engine.entry.MultiLookup}.
  *
  * <p>Everything here works on raw off-heap addresses ({@link dev.catena.engine.entry.Memory}), because keys and values of
  * memtable, cache and table builder all live there and a comparison costs a few nanoseconds.

@@ -194,8 +194,8 @@ public final class Memtable {
             Reference.reachabilityFence(key);
             return Lookup.ABSENT;
         }
-        long node = findAtOrAfter(
-                Keys.prefix(keyAddress, keyLength), keyAddress, keyLength, Keys.seekTrailer(snapshotSequence));
+        long node = find(
+                Keys.prefix(keyAddress, keyLength), keyAddress, keyLength, Keys.seekTrailer(snapshotSequence), false);
         Lookup result = Lookup.ABSENT;
         if (node != 0
                 && keyLength(node) == keyLength
@@ -211,7 +211,7 @@ public final class Memtable {
         return result;
     }
 
-    /** A new iterator that retains the memtable until closed. It also shows entries that are added ahead of it while it moves. */
+    /** A new iterator that retains the memtable until closed. It also shows entries that are added while it moves, where it has yet to come. */
     public InternalIterator iterator() {
         retain();
         return new Cursor();
@@ -275,7 +275,8 @@ public final class Memtable {
         }
     }
 
-    private long findAtOrAfter(long prefix, long key, int keyLength, long trailer) {
+    /** The first node at or after a key and trailer, or the last one before them; 0 for none. */
+    private long find(long prefix, long key, int keyLength, long trailer, boolean before) {
         long node = head;
         long stop = 0;
         // A height that is out of date costs time only.
@@ -292,7 +293,22 @@ public final class Memtable {
                 node = next;
             }
         }
+        if (before) {
+            return node == head ? 0 : node;
+        }
         return stop;
+    }
+
+    private long findLast() {
+        long node = head;
+        for (int level = (int) LIST_HEIGHT.getOpaque(this) - 1; level >= 0; level--) {
+            for (long next = Memory.getLongAcquire(link(node, level));
+                    next != 0;
+                    next = Memory.getLongAcquire(link(node, level))) {
+                node = next;
+            }
+        }
+        return node == head ? 0 : node;
     }
 
     private static long link(long node, int level) {
@@ -351,7 +367,7 @@ public final class Memtable {
         return chunk.address();
     }
 
-    /** Stands on a node; 0 is nowhere. */
+    /** Stands on a node; 0 is nowhere. Nodes know no predecessor, so a step back is a search. */
     private final class Cursor implements InternalIterator {
         private long node;
         private boolean closed;
@@ -365,12 +381,29 @@ public final class Memtable {
         @Override
         public void seek(long key, int length, long trailer) {
             checkOpen();
-            node = findAtOrAfter(Keys.prefix(key, length), key, length, trailer);
+            node = find(Keys.prefix(key, length), key, length, trailer, false);
         }
 
         @Override
         public void next() {
             node = Memory.getLongAcquire(link(node, 0));
+        }
+
+        @Override
+        public void seekToLast() {
+            checkOpen();
+            node = findLast();
+        }
+
+        @Override
+        public void seekBefore(long key, int length, long trailer) {
+            checkOpen();
+            node = find(Keys.prefix(key, length), key, length, trailer, true);
+        }
+
+        @Override
+        public void prev() {
+            node = find(Memory.getLong(node), keyAddress(), keyLength(), trailer(), true);
         }
 
         @Override

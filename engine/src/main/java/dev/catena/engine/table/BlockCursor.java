@@ -1,6 +1,7 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.CorruptionException;
+import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Memory;
 import java.nio.file.Path;
 
@@ -18,6 +19,10 @@ final class BlockCursor implements AutoCloseable {
     private long end;
     private long position;
     private boolean valid;
+
+    /** The number of the entry that it stands on or has passed last; -1 before the first. */
+    private int entry;
+
     private int keyLength;
     private long trailer;
     private long value;
@@ -42,6 +47,7 @@ final class BlockCursor implements AutoCloseable {
     /** Stands before the first entry of the same block. */
     void rewind() {
         position = block + Block.HEADER + common;
+        entry = -1;
         valid = false;
     }
 
@@ -93,6 +99,7 @@ final class BlockCursor implements AutoCloseable {
             Memory.copy(p, to, rest);
         }
         trailer = Memory.getLong(trailerAddress);
+        entry++;
         valid = true;
         return true;
     }
@@ -105,8 +112,24 @@ final class BlockCursor implements AutoCloseable {
             position = end;
             return false;
         }
-        position = Block.entry(block, Block.slots(block, length), Math.max(0, i));
+        return to(Math.max(0, i));
+    }
+
+    /** Moves to an entry of an indexed block by its number, from 0. */
+    boolean to(int number) {
+        position = Block.entry(block, Block.slots(block, length), number);
+        entry = number - 1;
         return next();
+    }
+
+    /** Moves to the last entry of an indexed block. */
+    void toLast() {
+        to(Block.count(block) - 1);
+    }
+
+    /** The number of the entry that it stands on. */
+    int entry() {
+        return entry;
     }
 
     boolean isValid() {

@@ -1,5 +1,6 @@
 package dev.catena.engine.table;
 
+import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
 import java.util.Arrays;

@@ -38,7 +38,16 @@ public final class LevelIterator implements InternalIterator {
         InternalIterator table = open(0);
         if (table != null) {
             table.seekToFirst();
-            skipEnded();
+            skipEnded(1);
+        }
+    }
+
+    @Override
+    public void seekToLast() {
+        InternalIterator table = open(sources.size() - 1);
+        if (table != null) {
+            table.seekToLast();
+            skipEnded(-1);
         }
     }
 
@@ -70,7 +79,16 @@ public final class LevelIterator implements InternalIterator {
         InternalIterator table = current();
         table.next();
         if (!table.isValid()) {
-            skipEnded();
+            skipEnded(1);
+        }
+    }
+
+    @Override
+    public void prev() {
+        InternalIterator table = current();
+        table.prev();
+        if (!table.isValid()) {
+            skipEnded(-1);
         }
     }
 
@@ -123,12 +141,14 @@ public final class LevelIterator implements InternalIterator {
         return table;
     }
 
-    /** From a table's end to the first entry of the next, or to nowhere after the last. */
-    private void skipEnded() {
+    /** From a table's end to the next entry in the next table (step 1) or the one before (-1), or to nowhere after the last. */
+    private void skipEnded(int step) {
         while (current != null && !current.isValid()) {
-            InternalIterator next = open(at + 1);
-            if (next != null) {
-                next.seekToFirst();
+            InternalIterator table = open(at + step);
+            if (table != null && step > 0) {
+                table.seekToFirst();
+            } else if (table != null) {
+                table.seekToLast();
             }
         }
     }
@@ -136,7 +156,7 @@ public final class LevelIterator implements InternalIterator {
     private @Nullable InternalIterator open(int source) {
         if (source != at) {
             close();
-            if (source < sources.size()) {
+            if (source >= 0 && source < sources.size()) {
                 current = sources.get(source).open();
                 at = source;
             }

@@ -1,6 +1,7 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.Compression;
+import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Filter;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;

@@ -1,6 +1,6 @@
 package dev.catena.engine.table;
 
-import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.Buffer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -8,16 +8,15 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>After {@link #READ_AHEAD_AFTER} blocks since the last seek that had to be read from the file, it takes the walk for a long one:
  * it reads many frames at once into a buffer of its own and unpacks them there, so that long scans neither cost a system call a
- * block nor push out of the cache what lookups keep in it.
+ * block nor push out of the cache what lookups keep in it. That holds both ways.
  */
-final class TableIterator implements InternalIterator {
+final class TableIterator extends BlockWalk {
     private static final String OWNER = "iterator";
     private static final int READ_AHEAD_AFTER = 4;
     private static final long READ_AHEAD_MIN = 64L << 10;
     private static final long READ_AHEAD_MAX = 256L << 10;
 
     private final TableReader table;
-    private final BlockCursor cursor;
 
     /** Partition whose index is pinned, -1 for none. */
     private int partition = -1;
@@ -30,6 +29,9 @@ final class TableIterator implements InternalIterator {
     /** Its pinned block, 0 when it is in {@link #unpacked}. */
     private long data;
 
+    /** Whether the block has slots, which a seek and a step back need. */
+    private boolean indexed;
+
     private int blocksRead;
     private long aheadBytes = READ_AHEAD_MIN;
     private long aheadStart;
@@ -39,15 +41,15 @@ final class TableIterator implements InternalIterator {
     private boolean closed;
 
     TableIterator(TableReader table) {
+        super(table.path());
         this.table = table;
-        cursor = new BlockCursor(table.path());
     }
 
     @Override
     public void seekToFirst() {
         beginSeek();
         if (toPartition(0)) {
-            toFrame(0);
+            toFrame(0, false);
             cursor.next();
         }
     }
@@ -59,7 +61,7 @@ final class TableIterator implements InternalIterator {
             return;
         }
         long block = BlockCache.address(index);
-        toFrame(Math.min(IndexBlock.search(block, key, length), IndexBlock.count(block) - 1));
+        toFrame(Math.min(IndexBlock.search(block, key, length), IndexBlock.count(block) - 1), false);
         while (!cursor.seek(key, length, trailer)) {
             // A key's versions go on in the next block. It comes from the cache too: only there blocks are indexed.
             blocksRead = 0;
@@ -70,40 +72,27 @@ final class TableIterator implements InternalIterator {
     }
 
     @Override
-    public void next() {
-        if (!cursor.next() && toNextFrame()) {
-            cursor.next();
+    public void seekToLast() {
+        beginSeek();
+        if (toPartition(table.partitions() - 1)) {
+            toFrame(IndexBlock.count(BlockCache.address(index)) - 1, true);
+            cursor.toLast();
         }
     }
 
     @Override
-    public boolean isValid() {
-        return cursor.isValid();
-    }
-
-    @Override
-    public long keyAddress() {
-        return cursor.key();
-    }
-
-    @Override
-    public int keyLength() {
-        return cursor.keyLength();
-    }
-
-    @Override
-    public long trailer() {
-        return cursor.trailer();
-    }
-
-    @Override
-    public long valueAddress() {
-        return cursor.value();
-    }
-
-    @Override
-    public int valueLength() {
-        return cursor.valueLength();
+    public void prev() {
+        int entry = cursor.entry();
+        if (!indexed) {
+            int same = frame;
+            leaveFrame();
+            toFrame(same, true);
+        }
+        if (entry > 0) {
+            cursor.to(entry - 1);
+        } else if (toPreviousFrame()) {
+            cursor.toLast();
+        }
     }
 
     @Override
@@ -128,8 +117,7 @@ final class TableIterator implements InternalIterator {
         }
         blocksRead = 0;
         aheadBytes = READ_AHEAD_MIN;
-        if (data == 0) {
-            // Not from the cache, so not indexed for a search.
+        if (!indexed) {
             leaveFrame();
         }
     }
@@ -140,7 +128,7 @@ final class TableIterator implements InternalIterator {
             return true;
         }
         leavePartition();
-        if (to == table.partitions()) {
+        if (to < 0 || to == table.partitions()) {
             return false;
         }
         index = table.pinIndex(to);
@@ -148,8 +136,8 @@ final class TableIterator implements InternalIterator {
         return true;
     }
 
-    /** Stands before the first entry of a frame of the partition. */
-    private void toFrame(int to) {
+    /** Stands before the first entry of a frame of the partition, on the way forward or backward. */
+    private void toFrame(int to, boolean backward) {
         if (to == frame) {
             cursor.rewind();
             return;
@@ -167,40 +155,57 @@ final class TableIterator implements InternalIterator {
             data = handle;
             cursor.reset(offset, BlockCache.address(handle), BlockCache.length(handle));
         } else {
-            unpackAhead(offset, end);
+            unpackAhead(offset, end, backward);
         }
+        indexed = handle != 0 || backward;
         frame = to;
     }
 
-    /** Stands before the first entry of the next frame; false, and nowhere, at the table's end. */
-    private boolean toNextFrame() {
+    @Override
+    boolean toNextFrame() {
         if (frame + 1 < IndexBlock.count(BlockCache.address(index))) {
-            toFrame(frame + 1);
+            toFrame(frame + 1, false);
             return true;
         }
         if (toPartition(partition + 1)) {
-            toFrame(0);
+            toFrame(0, false);
             return true;
         }
         return false;
     }
 
-    private void unpackAhead(long offset, long end) {
+    /** Stands in the frame before; false, and nowhere, at the table's beginning. */
+    private boolean toPreviousFrame() {
+        if (frame > 0) {
+            toFrame(frame - 1, true);
+            return true;
+        }
+        if (toPartition(partition - 1)) {
+            toFrame(IndexBlock.count(BlockCache.address(index)) - 1, true);
+            return true;
+        }
+        return false;
+    }
+
+    /** Unpacks a frame from the buffer, which is filled with what comes next on the way; indexes it on the way backward. */
+    private void unpackAhead(long offset, long end, boolean backward) {
         if (ahead == null || unpacked == null) {
             ahead = new Buffer(READ_AHEAD_MIN, OWNER);
             unpacked = new Buffer(READ_AHEAD_MIN, OWNER);
         }
         long bytes = end - offset;
         if (offset < aheadStart || end > aheadEnd) {
-            long length = Math.max(bytes, Math.min(aheadBytes, table.layout().dataEnd() - offset));
+            long left = backward ? end : table.layout().dataEnd() - offset;
+            long length = Math.max(bytes, Math.min(aheadBytes, left));
+            long start = backward ? end - length : offset;
             aheadBytes = Math.min(2 * aheadBytes, READ_AHEAD_MAX);
             aheadStart = 0;
             aheadEnd = 0;
             ahead.shrink(Math.max(length, READ_AHEAD_MAX));
             ahead.ensure(length, 0);
-            table.readFully(ahead.segment(), length, offset);
-            aheadStart = offset;
-            aheadEnd = offset + length;
+            table.readFully(ahead.segment(), length, start);
+            aheadStart = start;
+            aheadEnd = start + length;
         }
         long from = ahead.address() + (offset - aheadStart);
         Frame.verify(table.path(), offset, from, bytes);
@@ -209,12 +214,17 @@ final class TableIterator implements InternalIterator {
         unpacked.ensure(raw + Block.SLACK, 0);
         Frame.unpack(table.path(), offset, from, unpacked.address());
         table.checkPayload(offset, unpacked.address(), raw, TableReader.Kind.DATA);
+        if (backward) {
+            unpacked.ensure(Block.indexedBytes(unpacked.address(), (int) raw) + Block.SLACK, raw);
+            Block.index(table.path(), offset, unpacked.address(), (int) raw);
+        }
         cursor.reset(offset, unpacked.address(), (int) raw);
     }
 
     private void leaveFrame() {
         cursor.clear();
         frame = -1;
+        indexed = false;
         if (data != 0) {
             table.cache().release(data);
             data = 0;

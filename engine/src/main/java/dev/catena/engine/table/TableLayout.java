@@ -2,6 +2,7 @@ package dev.catena.engine.table;
 
 import dev.catena.engine.CorruptionException;
 import dev.catena.engine.StoreIoException;
+import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Memory;
 import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainIoException;

@@ -186,6 +186,12 @@ public final class TableReader {
         }
     }
 
+    /** What a key's filter says: false is certain. */
+    boolean mayContain(long key, int keyLength) {
+        int partition = IndexBlock.search(root, key, keyLength);
+        return partition < partitions && mayContain(partition, key, keyLength);
+    }
+
     private boolean mayContain(int partition, long key, int keyLength) {
         int probes = layout.filterProbes();
         if (probes == 0) {
@@ -200,6 +206,11 @@ public final class TableReader {
         boolean may = Filter.mayContain(BlockCache.address(filter), BlockCache.length(filter), probes, hash);
         cache.release(filter);
         return may;
+    }
+
+    /** Lookups of ascending keys; holds a reference until closed. */
+    public TableLookups lookups() {
+        return new TableLookups(this);
     }
 
     /** A new iterator through the cache; holds a reference until closed. */

@@ -1,15 +1,15 @@
 package dev.catena.engine.table;
 
-import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.Buffer;
 import dev.catena.io.chain.ChainRuntime;
 
 /**
  * All entries of a table, once, in order: what compaction reads. Chunks are verified by the chain that reads them, so blocks' own
  * checksums are not computed again.
  *
- * <p>{@link #seekToFirst} (once), then {@link #next}; {@link #seek} is not supported. Not thread safe.
+ * <p>{@link #seekToFirst} (once), then {@link #next}; nothing else is supported. Not thread safe.
  */
-public final class TableScanner implements InternalIterator {
+public final class TableScanner extends BlockWalk {
     private static final String OWNER = "table scanner";
 
     /** A buffer that a big value made larger than this is given back after it. */
@@ -18,13 +18,13 @@ public final class TableScanner implements InternalIterator {
     private final TableReader table;
     private final long dataEnd;
     private final FrameStream frames;
-    private final BlockCursor cursor;
     private final Buffer unpacked = new Buffer(64 << 10, OWNER);
     private boolean begun;
     private boolean closed;
 
     /** Takes over one reference to the table. */
     TableScanner(TableReader table, ChainRuntime runtime, int readAheadChunks) {
+        super(table.path());
         this.table = table;
         dataEnd = table.layout().dataEnd();
         boolean good = false;
@@ -33,10 +33,10 @@ public final class TableScanner implements InternalIterator {
             good = true;
         } finally {
             if (!good) {
+                cursor.close();
                 unpacked.close();
             }
         }
-        cursor = new BlockCursor(table.path());
     }
 
     @Override
@@ -54,40 +54,13 @@ public final class TableScanner implements InternalIterator {
     }
 
     @Override
-    public void next() {
-        if (!cursor.next() && toNextFrame()) {
-            cursor.next();
-        }
+    public void seekToLast() {
+        throw new UnsupportedOperationException("a scanner passes once, from the beginning");
     }
 
     @Override
-    public boolean isValid() {
-        return cursor.isValid();
-    }
-
-    @Override
-    public long keyAddress() {
-        return cursor.key();
-    }
-
-    @Override
-    public int keyLength() {
-        return cursor.keyLength();
-    }
-
-    @Override
-    public long trailer() {
-        return cursor.trailer();
-    }
-
-    @Override
-    public long valueAddress() {
-        return cursor.value();
-    }
-
-    @Override
-    public int valueLength() {
-        return cursor.valueLength();
+    public void prev() {
+        throw new UnsupportedOperationException("a scanner passes once, from the beginning");
     }
 
     @Override
@@ -101,8 +74,8 @@ public final class TableScanner implements InternalIterator {
         }
     }
 
-    /** Stands before the first entry of the next frame; false, and nowhere, at the end of the data. */
-    private boolean toNextFrame() {
+    @Override
+    boolean toNextFrame() {
         cursor.clear();
         if (!frames.advance(dataEnd)) {
             return false;

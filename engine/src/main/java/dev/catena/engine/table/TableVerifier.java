@@ -1,6 +1,7 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.CorruptionException;
+import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Filter;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;

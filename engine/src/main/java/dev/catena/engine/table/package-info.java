@@ -19,7 +19,8 @@
  *
  * <p>Reading order: {@code TableFormat}, {@link dev.catena.engine.table.Block}, {@link dev.catena.engine.table.IndexBlock},
  * {@link dev.catena.engine.entry.Filter}; {@link dev.catena.engine.table.TableBuilder} writes them; {@code TableReader},
- * {@code BlockCache}, {@link dev.catena.engine.table.TableIterator}; {@code TableScanner} over
+ * {@code BlockCache}, {@link dev.catena.engine.table.TableIterator} and {@code TableScanner}, both a
+ * {@link dev.catena.engine.table.BlockWalk}, the one through the cache, up and down, the other over
  * {@link dev.catena.engine.table.FrameStream}; {@link dev.catena.engine.table.TableVerifier} checks everything.
  */
 @NullMarked

@@ -3,8 +3,11 @@ package dev.catena.engine.version;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Lookup;
+import dev.catena.engine.entry.Memory;
+import dev.catena.engine.entry.MultiLookup;
 import dev.catena.engine.entry.ValueSink;
 import dev.catena.engine.table.LevelIterator;
+import dev.catena.engine.table.TableLookups;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -12,6 +15,7 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The tables that make up the store at a moment. Immutable but for its reference count; a change makes a new version. Holds a
@@ -124,18 +128,91 @@ public final class Version {
         return Lookup.ABSENT;
     }
 
-    /** Adds iterators over all its entries; the caller closes them, and holds a reference to this version until then. */
-    public void addIterators(List<InternalIterator> iterators) {
+    /** Looks many keys up, each block that several of them need read once. */
+    public void get(MultiLookup keys) {
         for (TableFile table : arrays[0]) {
+            get(keys, new TableFile[] {table});
+        }
+        for (int level = 1; level < arrays.length; level++) {
+            get(keys, arrays[level]);
+        }
+    }
+
+    private static void get(MultiLookup keys, TableFile[] tables) {
+        if (tables.length > 0 && !keys.isDone()) {
+            try (LevelLookups lookups = new LevelLookups(tables)) {
+                keys.ask(lookups);
+            }
+        }
+    }
+
+    /** Lookups of ascending keys in tables whose ranges are apart and ascend: one of them at a time is open. */
+    private static final class LevelLookups implements MultiLookup.Source, AutoCloseable {
+        private final TableFile[] tables;
+        private int at = -1;
+        private @Nullable TableLookups open;
+
+        LevelLookups(TableFile[] tables) {
+            this.tables = tables;
+        }
+
+        @Override
+        public Lookup find(MemorySegment key, long offset, int length, long snapshot, ValueSink sink) {
+            long address = Memory.address(key, offset, length);
+            long prefix = Keys.prefix(address, length);
+            int index = firstNotBelow(tables, address, length, prefix);
+            if (index == tables.length || tables[index].compareSmallest(address, length, prefix) > 0) {
+                return Lookup.ABSENT;
+            }
+            TableLookups lookups = open;
+            if (lookups == null || index != at) {
+                close();
+                lookups = tables[index].reader().lookups();
+                open = lookups;
+                at = index;
+            }
+            return lookups.find(key, offset, length, snapshot, sink);
+        }
+
+        @Override
+        public void close() {
+            TableLookups lookups = open;
+            open = null;
+            if (lookups != null) {
+                lookups.close();
+            }
+        }
+    }
+
+    /**
+     * Adds iterators over all its entries in a range of keys, and perhaps others; the caller closes them, and holds a reference to this
+     * version until then.
+     *
+     * @param lower the smallest key of the range
+     * @param upper the smallest key above it, or null
+     */
+    public void addIterators(List<InternalIterator> iterators, byte[] lower, byte @Nullable [] upper) {
+        for (TableFile table : within(0, lower, upper)) {
             iterators.add(table.open());
         }
         for (int level = 1; level < arrays.length; level++) {
-            if (arrays[level].length == 1) {
-                iterators.add(arrays[level][0].open());
-            } else if (arrays[level].length > 1) {
-                iterators.add(new LevelIterator(levels.get(level)));
+            List<TableFile> tables = within(level, lower, upper);
+            if (tables.size() == 1) {
+                iterators.add(tables.getFirst().open());
+            } else if (!tables.isEmpty()) {
+                iterators.add(new LevelIterator(tables));
             }
         }
+    }
+
+    private List<TableFile> within(int level, byte[] lower, byte @Nullable [] upper) {
+        if (lower.length == 0 && upper == null) {
+            return levels.get(level);
+        }
+        return levels.get(level).stream()
+                .filter(table -> Arrays.compareUnsigned(table.meta().largest(), lower) >= 0
+                        && (upper == null || Arrays.compareUnsigned(table.meta().smallest(), upper) < 0))
+                .toList();
     }
 
     /** The tables of a level whose key range meets the given one (ends included). */

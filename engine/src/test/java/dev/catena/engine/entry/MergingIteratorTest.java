@@ -44,8 +44,10 @@ class MergingIteratorTest {
                 MergingIterator.of(memtables.stream().map(Memtable::iterator).toList())) {
             assertFalse(merged.isValid());
             model.assertSame(merged);
+            model.assertSameBackward(merged);
             if (inputs > 0) {
                 model.assertSeeks(merged, random, 300);
+                model.assertWalks(merged, random, 20_000);
             }
         }
         memtables.forEach(Memtable::release);

@@ -11,6 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -150,6 +151,69 @@ public final class Model {
             }
             if (steps >= 0) {
                 assertFalse(iterator.isValid(), "more entries than expected");
+            }
+        }
+    }
+
+    /** Walks the whole iterator from its end and compares. */
+    public void assertSameBackward(InternalIterator iterator) {
+        iterator.seekToLast();
+        entries.descendingMap().forEach((version, value) -> {
+            assertEntry(iterator, version, value);
+            iterator.prev();
+        });
+        assertFalse(iterator.isValid(), "more entries than expected");
+    }
+
+    /** Walks up and down, turning at random, with seeks in between, and compares at each step. */
+    public void assertWalks(InternalIterator iterator, RandomGenerator random, int steps) {
+        List<Map.Entry<Version, byte[]>> all = new ArrayList<>(entries.entrySet());
+        List<Version> versions = new ArrayList<>(entries.keySet());
+        int at = -1; // nowhere
+        int run = 1; // steps between turns, about
+        boolean up = true;
+        for (int i = 0; i < steps; i++) {
+            if (at < 0 || random.nextInt(100) == 0) {
+                run = 1 + random.nextInt(random.nextBoolean() ? 5 : 300);
+                int choice = random.nextInt(6);
+                if (choice == 0) {
+                    iterator.seekToFirst();
+                    at = 0;
+                } else if (choice == 1) {
+                    iterator.seekToLast();
+                    at = all.size() - 1;
+                } else {
+                    Version version = versions.get(random.nextInt(versions.size()));
+                    byte[] key = random.nextBoolean() ? version.key : randomKey(random);
+                    long[] trailers = {0, -1, version.trailer, Keys.seekTrailer(random.nextInt(versions.size() + 2))};
+                    long trailer = trailers[random.nextInt(4)];
+                    int found = Collections.binarySearch(versions, new Version(key, trailer), ORDER);
+                    int index = found < 0 ? -found - 1 : found;
+                    try (Arena arena = Arena.ofConfined()) {
+                        MemorySegment memory = offHeap(arena, key);
+                        if (choice < 4) {
+                            iterator.seek(memory.address(), key.length, trailer);
+                            at = index == all.size() ? -1 : index;
+                        } else {
+                            iterator.seekBefore(memory.address(), key.length, trailer);
+                            at = index - 1;
+                        }
+                    }
+                }
+            } else {
+                up ^= random.nextInt(run) == 0;
+                if (up) {
+                    iterator.next();
+                    at = at + 1 == all.size() ? -1 : at + 1;
+                } else {
+                    iterator.prev();
+                    at--;
+                }
+            }
+            if (at < 0) {
+                assertFalse(iterator.isValid(), "more entries than expected");
+            } else {
+                assertEntry(iterator, versions.get(at), all.get(at).getValue());
             }
         }
     }

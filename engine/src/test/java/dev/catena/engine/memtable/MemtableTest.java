@@ -38,6 +38,8 @@ class MemtableTest {
         try (InternalIterator iterator = memtable.iterator()) {
             model.assertSame(iterator);
             model.assertSeeks(iterator, random, 500);
+            model.assertSameBackward(iterator);
+            model.assertWalks(iterator, random, 20_000);
         }
         model.assertLookups(memtable::find, random, 5000);
         long used = memtable.memoryBytes();

@@ -93,6 +93,7 @@ class TableTest {
         "1, 100, 4096, 10, LZ4",
         "20000, 40, 512, 10, LZ4",
         "20000, 150, 4096, 10, LZ4",
+        "60000, 150, 512, 10, NONE",
         "5000, 300, 4096, 0, NONE",
         "3000, 2000, 1024, 3, NONE",
         "400, 200000, 4096, 20, LZ4"
@@ -116,8 +117,10 @@ class TableTest {
         assertEquals(properties.rawBytes(), table.properties().rawBytes());
         assertEquals(properties.garbage(), table.properties().garbage());
         try (InternalIterator iterator = table.iterator()) {
+            model.assertSameBackward(iterator);
             model.assertSame(iterator);
             model.assertSeeks(iterator, random, 500);
+            model.assertWalks(iterator, random, 20_000);
             model.assertSame(iterator);
         }
         try (InternalIterator scanner = table.scanner(runtime, 16)) {
@@ -144,6 +147,7 @@ class TableTest {
         try (InternalIterator iterator = table.iterator()) {
             model.assertSame(iterator);
             model.assertSeeks(iterator, random, 2000);
+            model.assertWalks(iterator, random, 20_000);
         }
         assertEquals(3000, table.verify(runtime, bytes -> {}));
         table.release();
@@ -239,9 +243,12 @@ class TableTest {
         try (InternalIterator level = new LevelIterator(sources)) {
             model.assertSame(level);
             model.assertSeeks(level, random, 500);
+            model.assertSameBackward(level);
+            model.assertWalks(level, random, 20_000);
         }
         try (InternalIterator none = new LevelIterator(List.of())) {
             new Model().assertSame(none);
+            new Model().assertSameBackward(none);
         }
         tables.forEach(TableReader::release);
     }

@@ -1,0 +1,100 @@
+package dev.catena.engine.entry;
+
+import dev.catena.io.memory.NativeMemory;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Lookups of many keys at one snapshot. Each source in turn, newest first, is asked for the keys that no source before it decided, in
+ * ascending order, so that it can keep open from one key to the next what both need. Keys are kept off the heap. Not thread safe.
+ */
+public final class MultiLookup implements AutoCloseable, ValueSink {
+    private final long snapshot;
+    private final MemorySegment keys;
+    private final long[] offsets;
+    private final int[] lengths;
+
+    /** Keys not decided yet, by their place in the caller's order, ascending by key. */
+    private final int[] pending;
+
+    private int pendingCount;
+    private final byte[] @Nullable [] values;
+    private byte @Nullable [] value;
+
+    /** What has lookups: as {@code get} of a table. */
+    @FunctionalInterface
+    public interface Source {
+        /** Looks a key up; see {@link Lookup}. */
+        Lookup find(MemorySegment key, long keyOffset, int keyLength, long snapshotSequence, ValueSink sink);
+    }
+
+    /**
+     * Copies the keys.
+     *
+     * @param snapshot the largest sequence number to see
+     */
+    public MultiLookup(List<byte[]> keys, long snapshot) {
+        this.snapshot = snapshot;
+        int count = keys.size();
+        byte[][] heap = keys.toArray(byte[][]::new);
+        offsets = new long[count];
+        lengths = new int[count];
+        values = new byte[count][];
+        long bytes = 0;
+        for (int i = 0; i < count; i++) {
+            offsets[i] = bytes;
+            lengths[i] = heap[i].length;
+            bytes += heap[i].length;
+        }
+        Integer[] order = new Integer[count];
+        Arrays.setAll(order, i -> i);
+        Arrays.sort(order, (a, b) -> Arrays.compareUnsigned(heap[a], heap[b]));
+        pending = new int[count];
+        Arrays.setAll(pending, i -> order[i]);
+        pendingCount = count;
+        this.keys = NativeMemory.allocate(Math.max(1, bytes), "lookups");
+        for (int i = 0; i < count; i++) {
+            MemorySegment.copy(heap[i], 0, this.keys, ValueLayout.JAVA_BYTE, offsets[i], lengths[i]);
+        }
+    }
+
+    /** Asks a source for every key that is not decided yet, in ascending order. */
+    public void ask(Source source) {
+        int left = 0;
+        for (int i = 0; i < pendingCount; i++) {
+            int key = pending[i];
+            Lookup found = source.find(keys, offsets[key], lengths[key], snapshot, this);
+            if (found == Lookup.FOUND) {
+                values[key] = value;
+            } else if (found == Lookup.ABSENT) {
+                pending[left++] = key;
+            }
+        }
+        pendingCount = left;
+    }
+
+    /** Whether every key is decided. */
+    public boolean isDone() {
+        return pendingCount == 0;
+    }
+
+    /** The values, null where a key is absent, in the order of the keys. */
+    public List<byte @Nullable []> values() {
+        return Arrays.asList(values);
+    }
+
+    @Override
+    public void accept(MemorySegment segment, long offset, int length) {
+        byte[] copy = new byte[length];
+        MemorySegment.copy(segment, ValueLayout.JAVA_BYTE, offset, copy, 0, length);
+        value = copy;
+    }
+
+    @Override
+    public void close() {
+        NativeMemory.free(keys);
+    }
+}

@@ -1,0 +1,45 @@
+package dev.catena.engine.table;
+
+import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.Lookup;
+import dev.catena.engine.entry.Memory;
+import dev.catena.engine.entry.MultiLookup;
+import dev.catena.engine.entry.ValueSink;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Lookups of ascending keys in one table. Index and block of one key stay pinned until the next one needs others, so what several keys
+ * need is read once, even if the cache has no room for it. Not thread safe.
+ */
+public final class TableLookups implements MultiLookup.Source, AutoCloseable {
+    private final TableReader table;
+    private final InternalIterator entries;
+
+    TableLookups(TableReader table) {
+        this.table = table;
+        entries = table.iterator();
+    }
+
+    @Override
+    public Lookup find(MemorySegment key, long keyOffset, int keyLength, long snapshotSequence, ValueSink sink) {
+        long address = Memory.address(key, keyOffset, keyLength);
+        if (!table.mayContain(address, keyLength)) {
+            return Lookup.ABSENT;
+        }
+        entries.seek(address, keyLength, Keys.seekTrailer(snapshotSequence));
+        if (!entries.isValid() || Keys.compare(entries.keyAddress(), entries.keyLength(), address, keyLength) != 0) {
+            return Lookup.ABSENT;
+        }
+        if (Keys.kind(entries.trailer()) != Keys.PUT) {
+            return Lookup.DELETED;
+        }
+        sink.accept(Memory.ALL, entries.valueAddress(), entries.valueLength());
+        return Lookup.FOUND;
+    }
+
+    @Override
+    public void close() {
+        entries.close();
+    }
+}
