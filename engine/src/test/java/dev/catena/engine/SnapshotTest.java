@@ -83,6 +83,19 @@ class SnapshotTest {
             snapshot.close();
             db.compact();
             assertEquals(0, bytesInTables(db));
+
+            for (int i = 0; i < 1000; i++) {
+                db.put(bytes("key" + i), value);
+            }
+            try (Snapshot again = db.snapshot()) {
+                for (int i = 0; i < 1000; i++) {
+                    db.put(bytes("key" + i), new byte[1]);
+                }
+                db.compact();
+                assertTrue(bytesInTables(db) > 1_000_000, "kept for snapshot " + again.sequence());
+            }
+            db.compact();
+            assertTrue(bytesInTables(db) < 200_000, "old versions are left");
         }
     }
 
