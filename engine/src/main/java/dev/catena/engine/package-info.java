@@ -31,8 +31,7 @@
  * processes may, while none writes ({@code DirectoryLock}).
  *
  * <p>Reading order: {@code Db}, {@code Store}, {@code ReadState}, {@code DbIterator}, {@code Snapshot}; then {@code Recovery},
- * {@code Verifier}. Below:
- * {@link dev.catena.engine.entry}, {@link dev.catena.engine.memtable}, {@link dev.catena.engine.log},
+ * {@code Verifier}. Below: {@link dev.catena.engine.entry}, {@link dev.catena.engine.memtable}, {@link dev.catena.engine.log},
  * {@link dev.catena.engine.table}, {@link dev.catena.engine.version}, {@link dev.catena.engine.compaction}.
  */
 @NullMarked
