@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 
 /** Rows: chains that grow, many lanes, and ends of every kind: closed, killed, left by the program. */
 final class LifeRows {
@@ -17,6 +18,7 @@ final class LifeRows {
         table.row("growing-chain-of-a-million-steps", LifeRows::million);
         table.row("64-lanes-at-once", LifeRows::manyLanes);
         table.row("lanes-of-many-threads", LifeRows::manyThreads);
+        table.row("threads-come-and-go", LifeRows::threads);
         table.row("chains-of-a-lane-in-order", LifeRows::laneOrder);
         table.row("accounts-add-up", LifeRows::accounts);
         table.row("close-with-chains-in-flight", LifeRows::close);
@@ -171,38 +173,97 @@ final class LifeRows {
         byte[] content = Fixture.random(1 << 20, 63);
         int threads = Fixture.scaled(8, 2);
         try (ChainFile source = on.source(content)) {
-            Throwable[] failures = new Throwable[threads];
-            Thread[] running = new Thread[threads];
-            for (int t = 0; t < threads; t++) {
-                int number = t;
-                running[t] = Thread.ofPlatform().start(() -> {
-                    try (Lane lane = on.runtime.lane(on.placement);
-                            Region memory = on.runtime.allocate(65_536, "row");
-                            Chain chain = lane.chain(32)) {
-                        for (int round = 0; round < 20; round++) {
-                            chain.begin();
-                            long sum = 0;
-                            for (int i = 0; i < 16; i++) {
-                                int at = (number * 16 + i) * 8_192;
-                                chain.read(source, memory, 0, 8_192, at).accumulate();
-                                sum += Fixture.hash(content, at, 8_192, at);
-                            }
-                            Check.equal(sum, Fixture.succeeds(chain, 16).sum(), "sum");
+            inThreads(Thread.ofPlatform(), threads, number -> {
+                try (Lane lane = on.runtime.lane(on.placement);
+                        Region memory = on.runtime.allocate(65_536, "row");
+                        Chain chain = lane.chain(32)) {
+                    for (int round = 0; round < 20; round++) {
+                        chain.begin();
+                        long sum = 0;
+                        for (int i = 0; i < 16; i++) {
+                            int at = (number * 16 + i) * 8_192;
+                            chain.read(source, memory, 0, 8_192, at).accumulate();
+                            sum += Fixture.hash(content, at, 8_192, at);
                         }
-                    } catch (Throwable e) {
-                        failures[number] = e;
+                        Check.equal(sum, Fixture.succeeds(chain, 16).sum(), "sum");
                     }
-                });
-            }
-            for (int t = 0; t < threads; t++) {
-                running[t].join();
-            }
-            for (Throwable failure : failures) {
-                if (failure != null) {
-                    throw new AssertionError(failure);
+                }
+            });
+        }
+    }
+
+    /** More threads at once than rings that can be a thread's own, then others; virtual ones; a lane that goes from one to the next. */
+    private static void threads(Fixture on) throws Exception {
+        byte[] content = Fixture.random(16 * BLOCK, 71);
+        long sum = 0;
+        for (int at = 0; at < content.length; at += BLOCK) {
+            sum += Fixture.hash(content, at, BLOCK, at);
+        }
+        long expected = sum;
+        try (ChainFile source = on.source(content);
+                Lane passed = on.runtime.lane(on.placement);
+                Chain passedChain = passed.chain(16)) {
+            CountDownLatch all = new CountDownLatch(20);
+            inThreads(Thread.ofPlatform(), 20, number -> {
+                try (Lane lane = on.runtime.lane(on.placement);
+                        Chain chain = lane.chain(16)) {
+                    readWhole(on, source, chain, number, expected);
+                    all.countDown();
+                    all.await(); // so that all live at the same time
+                    readWhole(on, source, chain, number, expected);
+                }
+            });
+            inThreads(Thread.ofVirtual(), 2, number -> {
+                try (Lane lane = on.runtime.lane(on.placement);
+                        Chain chain = lane.chain(16)) {
+                    readWhole(on, source, chain, number, expected);
+                }
+            });
+            for (int i = 0; i < 3; i++) {
+                long doorbells = on.runtime.counters().get("program.doorbells");
+                inThreads(Thread.ofPlatform(), 1, number -> readWhole(on, source, passedChain, number, expected));
+                if (on.placement == Placement.IN_CONTEXT) {
+                    long rung = on.runtime.counters().get("program.doorbells") - doorbells;
+                    Check.equal(0L, rung, "doorbells: the thread has the ring of one that ended");
                 }
             }
         }
+    }
+
+    private interface Work {
+        void of(int number) throws Exception;
+    }
+
+    private static void inThreads(Thread.Builder builder, int count, Work work) throws InterruptedException {
+        Throwable[] failures = new Throwable[count];
+        Thread[] running = new Thread[count];
+        for (int t = 0; t < count; t++) {
+            int number = t;
+            running[t] = builder.start(() -> {
+                try {
+                    work.of(number);
+                } catch (Throwable e) {
+                    failures[number] = e;
+                }
+            });
+        }
+        for (int t = 0; t < count; t++) {
+            running[t].join();
+        }
+        for (Throwable failure : failures) {
+            if (failure != null) {
+                throw new AssertionError(failure);
+            }
+        }
+    }
+
+    private static void readWhole(Fixture on, ChainFile source, Chain chain, int number, long expected) {
+        chain.begin();
+        for (int i = 0; i < 16; i++) {
+            chain.read(source, on.region, (long) number * BLOCK, BLOCK, (long) i * BLOCK)
+                    .accumulate();
+        }
+        Check.equal(expected, Fixture.succeeds(chain, 16).sum(), "sum");
     }
 
     /** The second chain reads what the first wrote. */
