@@ -224,12 +224,15 @@ class IteratorTest {
             }
             db.compact();
             java.util.Collections.shuffle(keys, new java.util.Random(1));
-            long before = db.stats().memory().cacheMisses();
+            Stats.Memory before = db.stats().memory();
             List<byte[]> values = db.multiGet(keys);
-            long read = db.stats().memory().cacheMisses() - before;
+            Stats.Memory after = db.stats().memory();
+            long read = after.cacheMisses() - before.cacheMisses();
+            long pinned = read + after.cacheHits() - before.cacheHits() - count; // but for a filter a key
             assertTrue(values.stream().allMatch(value -> value != null && value.length == 100));
             long blocks = count * 120L / 4096;
             assertTrue(read < blocks + blocks / 4, read + " blocks read of about " + blocks);
+            assertTrue(pinned < 2 * blocks, pinned + " times a block pinned of about " + blocks);
         }
     }
 
