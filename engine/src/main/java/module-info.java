@@ -3,6 +3,7 @@ module dev.catena.engine {
     requires static transitive org.jspecify;
     requires dev.catena.io;
     requires aircompressor.v3;
+    requires jdk.jfr;
 
     exports dev.catena.engine;
 }

@@ -39,6 +39,7 @@ import picocli.CommandLine.Spec;
             "  catena db DIR get fruit/1",
             "  catena db DIR scan --from fruit/ --to fruit0 --limit 10",
             "  catena db DIR stats",
+            "  catena db DIR levels",
             "  catena db DIR verify",
             "",
             "Exit codes: 0 done; 1 not found, damage found, or not done; 2 wrong usage."
@@ -70,20 +71,39 @@ final class DbCommand implements Runnable {
                 .addSubcommand(new Delete(db))
                 .addSubcommand(new Scan(db))
                 .addSubcommand(new StatsOf(db))
+                .addSubcommand(new Levels(db))
                 .addSubcommand(new Verify(db));
     }
 
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "a command is needed after DIR: get, put, delete, scan, stats or verify");
+                spec.commandLine(), "a command is needed after DIR: get, put, delete, scan, stats, levels or verify");
     }
 
     private Db open(boolean create) {
-        if (!create && !Files.isDirectory(directory)) {
+        if (!create) {
+            checkDirectory();
+        }
+        return Db.open(directory, options().withCreateIfMissing(create));
+    }
+
+    /** Opens the store so that nothing in it changes, and others may read it too. */
+    private Db openReadOnly() {
+        checkDirectory();
+        return Db.openReadOnly(directory, options());
+    }
+
+    private void checkDirectory() {
+        if (!Files.isDirectory(directory)) {
             throw new CommandFailure(directory + ": there is no such directory");
         }
-        return Db.open(directory, Options.defaults().withCreateIfMissing(create));
+    }
+
+    /** What the store was last opened with, so that a command leaves it as its program wants it; but the backend that works here. */
+    private Options options() {
+        boolean kept = Files.exists(directory.resolve("OPTIONS"));
+        return (kept ? Options.stored(directory) : Options.defaults()).withBackend(null);
     }
 
     private byte[] parse(String text) {
@@ -116,7 +136,7 @@ final class DbCommand implements Runnable {
         @Override
         public Integer call() {
             byte[] value;
-            try (Db store = db.open(false)) {
+            try (Db store = db.openReadOnly()) {
                 value = store.get(db.parse(key));
             }
             if (value == null) {
@@ -221,7 +241,7 @@ final class DbCommand implements Runnable {
             }
             byte[] fromKey = from == null ? null : db.parse(from);
             byte[] toKey = to == null ? null : db.parse(to);
-            try (Db store = db.open(false);
+            try (Db store = db.openReadOnly();
                     DbIterator iterator = store.iterator()) {
                 if (fromKey == null) {
                     iterator.seekToFirst();
@@ -259,7 +279,7 @@ final class DbCommand implements Runnable {
         @Override
         public Integer call() {
             Stats stats;
-            try (Db store = db.open(false)) {
+            try (Db store = db.openReadOnly()) {
                 stats = store.stats();
             }
             row("backend", stats.backend());
@@ -286,6 +306,42 @@ final class DbCommand implements Runnable {
     }
 
     @Command(
+            name = "levels",
+            description = "Prints what each level of tables holds, and how near it is to being compacted.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Example:", "  catena db DIR levels"})
+    private static final class Levels implements Callable<Integer> {
+        private final DbCommand db;
+
+        Levels(DbCommand db) {
+            this.db = db;
+        }
+
+        @Override
+        public Integer call() {
+            Stats stats;
+            try (Db store = db.openReadOnly()) {
+                stats = store.stats();
+            }
+            db.out.printf(
+                    Locale.ROOT, "%5s %8s %18s %16s  %s%n", "level", "tables", "bytes", "entries", "compacted from");
+            for (Stats.Level level : stats.levels()) {
+                db.out.printf(
+                        Locale.ROOT,
+                        "%5d %,8d %,18d %,16d  %,d %s (%.0f%%)%n",
+                        level.level(),
+                        level.tables(),
+                        level.bytes(),
+                        level.entries(),
+                        level.limit(),
+                        level.level() == 0 ? "tables" : "bytes",
+                        100 * level.fill());
+            }
+            return 0;
+        }
+    }
+
+    @Command(
             name = "verify",
             description = "Reads every table and log, and checks every checksum and the order of keys.",
             mixinStandardHelpOptions = true,
@@ -300,7 +356,7 @@ final class DbCommand implements Runnable {
         @Override
         public Integer call() {
             VerifyReport report;
-            try (Db store = db.open(false)) {
+            try (Db store = db.openReadOnly()) {
                 ProgressBar progress = new ProgressBar(db.out, CompareCommand.isTerminal(), ProgressBar.NO_PLAN);
                 long began = System.nanoTime();
                 report = store.verify((file, done, total) -> {

@@ -4,9 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.catena.compare.CommandLineTest.Outcome;
+import dev.catena.engine.Db;
+import dev.catena.engine.Options;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -63,6 +66,34 @@ final class DbCommandTest {
         String stats = done("stats");
         assertTrue(stats.contains("backend"), stats);
         assertTrue(stats.contains("level 0"), stats);
+    }
+
+    @Test
+    void levelsSaysWhatEachHolds() {
+        try (Db store = Db.open(directory, Options.defaults().withLevelZeroTrigger(8))) {
+            store.put(new byte[] {1}, new byte[] {2});
+            store.flush();
+            store.put(new byte[] {3}, new byte[] {4});
+            store.flush();
+        }
+        List<String> lines = done("levels")
+                .lines()
+                .map(line -> line.strip().replaceAll(" +", " "))
+                .toList();
+        assertEquals(8, lines.size());
+        assertTrue(lines.get(1).matches("0 2 [0-9,]+ 2 8 tables \\(25%\\)"), lines.get(1));
+        assertEquals("1 0 0 0 268,435,456 bytes (0%)", lines.get(2));
+    }
+
+    @Test
+    void lookingChangesNothing() throws IOException {
+        done("put", "a", "1");
+        FileTime before = Files.getLastModifiedTime(directory);
+        for (String command : List.of("scan", "stats", "levels", "verify")) {
+            done(command);
+        }
+        done("get", "a");
+        assertEquals(before, Files.getLastModifiedTime(directory));
     }
 
     @Test

@@ -59,6 +59,9 @@ final class Checkpoint {
                     long number = table.meta().number();
                     linkOrCopy(from.table(number), made.table(number));
                 }
+                if (Files.exists(from.options())) {
+                    linkOrCopy(from.options(), made.options()); // never changed either, but replaced
+                }
                 manifest.write(made);
                 from.rename(temporary, target);
                 complete = true;

@@ -215,7 +215,7 @@ public final class Db implements AutoCloseable {
 
     /** Writes what is in memtables to tables, and waits for it. */
     public void flush() {
-        store.flush();
+        store.flush("flush asked for");
     }
 
     /** Flushes, merges all tables into the lowest level, and waits for it. */

@@ -1,12 +1,26 @@
 package dev.catena.engine;
 
+import dev.catena.engine.version.StoreDirectory;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.BiFunction;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
  * How a store is opened. Immutable: each {@code with…} method returns a changed copy. Every option may differ from one opening to
- * the next; files written under other options stay readable.
+ * the next; files written under other options stay readable. The store keeps them in its file {@code OPTIONS}, for people and for
+ * {@link #stored}.
  */
 public final class Options {
+    /** The text for the best backend that works. */
+    private static final String BEST = "best";
+
     private static final Options DEFAULTS = new Options();
 
     private boolean createIfMissing = true;
@@ -20,6 +34,32 @@ public final class Options {
     private long tableBytes = 64L << 20;
     private long levelOneBytes = 256L << 20;
     private int levelZeroTrigger = 4;
+
+    private StoreListener listener = StoreListener.NONE;
+
+    /** An option as text. */
+    private record Kept(String name, Function<Options, Object> value, BiFunction<Options, String, Options> change) {}
+
+    private static final List<Kept> KEPT = List.of(
+            new Kept("memtableBytes", Options::memtableBytes, (o, text) -> o.withMemtableBytes(Long.parseLong(text))),
+            new Kept("memtables", Options::memtables, (o, text) -> o.withMemtables(Integer.parseInt(text))),
+            new Kept("cacheBytes", Options::cacheBytes, (o, text) -> o.withCacheBytes(Long.parseLong(text))),
+            new Kept("blockBytes", Options::blockBytes, (o, text) -> o.withBlockBytes(Integer.parseInt(text))),
+            new Kept(
+                    "filterBitsPerKey",
+                    Options::filterBitsPerKey,
+                    (o, text) -> o.withFilterBitsPerKey(Integer.parseInt(text))),
+            new Kept("compression", Options::compression, (o, text) -> o.withCompression(Compression.valueOf(text))),
+            new Kept(
+                    "backend",
+                    o -> Objects.requireNonNullElse(o.backend, BEST),
+                    (o, text) -> o.withBackend(text.equals(BEST) ? null : text)),
+            new Kept("tableBytes", Options::tableBytes, (o, text) -> o.withTableBytes(Long.parseLong(text))),
+            new Kept("levelOneBytes", Options::levelOneBytes, (o, text) -> o.withLevelOneBytes(Long.parseLong(text))),
+            new Kept(
+                    "levelZeroTrigger",
+                    Options::levelZeroTrigger,
+                    (o, text) -> o.withLevelZeroTrigger(Integer.parseInt(text))));
 
     private Options() {}
 
@@ -35,6 +75,7 @@ public final class Options {
         tableBytes = other.tableBytes;
         levelOneBytes = other.levelOneBytes;
         levelZeroTrigger = other.levelZeroTrigger;
+        listener = other.listener;
     }
 
     /** What suits most uses: 64 MiB memtables and cache, 4 KiB LZ4 blocks, 10 filter bits a key. */
@@ -44,87 +85,75 @@ public final class Options {
 
     /** Whether a store is made in a directory that holds none; otherwise opening one is an error. Default true. */
     public Options withCreateIfMissing(boolean create) {
-        Options copy = new Options(this);
-        copy.createIfMissing = create;
-        return copy;
+        return with(copy -> copy.createIfMissing = create);
     }
 
     /** Bytes that a memtable takes before it is written as a table: 64 KiB to 4 GiB. Default 64 MiB. */
     public Options withMemtableBytes(long bytes) {
         check("memtableBytes", bytes, 64L << 10, 4L << 30);
-        Options copy = new Options(this);
-        copy.memtableBytes = bytes;
-        return copy;
+        return with(copy -> copy.memtableBytes = bytes);
     }
 
     /** Memtables in memory at most, the one that takes writes included: 2 to 16. Default 2. */
     public Options withMemtables(int count) {
         check("memtables", count, 2, 16);
-        Options copy = new Options(this);
-        copy.memtables = count;
-        return copy;
+        return with(copy -> copy.memtables = count);
     }
 
     /** Bytes of table blocks kept in memory: 1 MiB or more. Default 64 MiB. */
     public Options withCacheBytes(long bytes) {
         check("cacheBytes", bytes, 1L << 20, 1L << 40);
-        Options copy = new Options(this);
-        copy.cacheBytes = bytes;
-        return copy;
+        return with(copy -> copy.cacheBytes = bytes);
     }
 
     /** Bytes of a table's block before compression, about: 512 B to 1 MiB. Default 4 KiB. */
     public Options withBlockBytes(int bytes) {
         check("blockBytes", bytes, 512, 1 << 20);
-        Options copy = new Options(this);
-        copy.blockBytes = bytes;
-        return copy;
+        return with(copy -> copy.blockBytes = bytes);
     }
 
     /** Bits a key of a table's bloom filter, 0 for none: 0 to 32. Default 10, which errs about once in a hundred. */
     public Options withFilterBitsPerKey(int bits) {
         check("filterBitsPerKey", bits, 0, 32);
-        Options copy = new Options(this);
-        copy.filterBitsPerKey = bits;
-        return copy;
+        return with(copy -> copy.filterBitsPerKey = bits);
     }
 
     /** How new tables' blocks are stored. Default LZ4. */
     public Options withCompression(Compression kind) {
-        Options copy = new Options(this);
-        copy.compression = kind;
-        return copy;
+        return with(copy -> copy.compression = kind);
     }
 
     /** What runs I/O chains, by name; null for the best that works here, or what CATENA_BACKEND says. Default null. */
     public Options withBackend(@Nullable String name) {
-        Options copy = new Options(this);
-        copy.backend = name;
-        return copy;
+        return with(copy -> copy.backend = name);
     }
 
     /** Bytes at which a compaction begins its next table: 64 KiB to 4 GiB. Default 64 MiB. */
     public Options withTableBytes(long bytes) {
         check("tableBytes", bytes, 64L << 10, 4L << 30);
-        Options copy = new Options(this);
-        copy.tableBytes = bytes;
-        return copy;
+        return with(copy -> copy.tableBytes = bytes);
     }
 
     /** Bytes that level 1 holds before it is compacted; each level below holds ten times more. Default 256 MiB. */
     public Options withLevelOneBytes(long bytes) {
         check("levelOneBytes", bytes, 64L << 10, 1L << 50);
-        Options copy = new Options(this);
-        copy.levelOneBytes = bytes;
-        return copy;
+        return with(copy -> copy.levelOneBytes = bytes);
     }
 
     /** Tables in level 0 that start a compaction: 1 to 16. Default 4. */
     public Options withLevelZeroTrigger(int tables) {
         check("levelZeroTrigger", tables, 1, 16);
-        Options copy = new Options(this);
-        copy.levelZeroTrigger = tables;
-        return copy;
+        return with(copy -> copy.levelZeroTrigger = tables);
+    }
+
+    /** Who hears of flushes, compactions, slow-downs and failures. Default nobody. */
+    public Options withListener(StoreListener hears) {
+        return with(copy -> copy.listener = hears);
+    }
+
+    /** See {@link #withListener}. */
+    public StoreListener listener() {
+        return listener;
     }
 
     /** See {@link #withCreateIfMissing}. */
@@ -182,13 +211,60 @@ public final class Options {
         return levelZeroTrigger;
     }
 
-    /** All options in one line. */
+    /**
+     * The options that the store in a directory was last opened with, as its file {@code OPTIONS} says. A store of its own machine and
+     * program: listener and {@link #createIfMissing} are the defaults.
+     *
+     * @throws StoreIoException when there is no such file
+     * @throws CorruptionException when it says something else than options
+     */
+    public static Options stored(Path directory) {
+        return OptionsFile.read(new StoreDirectory(directory));
+    }
+
+    /** What is kept of them in a file, by name. */
+    Map<String, String> texts() {
+        Map<String, String> texts = new LinkedHashMap<>();
+        KEPT.forEach(option -> texts.put(option.name, String.valueOf(option.value.apply(this))));
+        return texts;
+    }
+
+    /**
+     * A copy with an option read from text. An option that is not known is left out: another version may have it.
+     *
+     * @throws IllegalArgumentException when the value is not one
+     */
+    Options withText(String name, String text) {
+        for (Kept option : KEPT) {
+            if (option.name.equals(name)) {
+                return option.change.apply(this, text);
+            }
+        }
+        return this;
+    }
+
+    /**
+     * Checks what options mean together; each for itself was checked when it was set.
+     *
+     * @throws IllegalArgumentException when they do not go together
+     */
+    void check() {
+        if (blockBytes > tableBytes || blockBytes > cacheBytes / 4) {
+            throw new IllegalArgumentException("blockBytes is " + blockBytes + ": at most tableBytes, " + tableBytes
+                    + ", and a quarter of cacheBytes, " + cacheBytes / 4 + ", are allowed");
+        }
+    }
+
+    /** All options that are kept, in one line. */
     @Override
     public String toString() {
-        return "memtableBytes=" + memtableBytes + " memtables=" + memtables + " cacheBytes=" + cacheBytes
-                + " blockBytes=" + blockBytes + " filterBitsPerKey=" + filterBitsPerKey + " compression=" + compression
-                + " backend=" + (backend == null ? "best" : backend) + " tableBytes=" + tableBytes
-                + " levelOneBytes=" + levelOneBytes + " levelZeroTrigger=" + levelZeroTrigger;
+        return texts().entrySet().stream().map(Object::toString).collect(Collectors.joining(" "));
+    }
+
+    private Options with(Consumer<Options> change) {
+        Options copy = new Options(this);
+        change.accept(copy);
+        return copy;
     }
 
     private static void check(String option, long value, long min, long max) {

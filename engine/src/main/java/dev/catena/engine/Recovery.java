@@ -2,6 +2,7 @@ package dev.catena.engine;
 
 import dev.catena.engine.compaction.TableWriter;
 import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.event.Events;
 import dev.catena.engine.log.Log;
 import dev.catena.engine.log.LogReader;
 import dev.catena.engine.log.Operations;
@@ -55,6 +56,7 @@ final class Recovery implements AutoCloseable {
     private final VersionSet versions;
     private final TableWriter writer;
     private final Options options;
+    private final Events events;
     private final boolean reading;
 
     private Memtable memtable;
@@ -75,12 +77,14 @@ final class Recovery implements AutoCloseable {
             VersionSet versions,
             TableWriter writer,
             Options options,
+            Events events,
             boolean reading) {
         this.runtime = runtime;
         this.directory = directory;
         this.versions = versions;
         this.writer = writer;
         this.options = options;
+        this.events = events;
         this.reading = reading;
         memtable = new Memtable(options.memtableBytes());
         lastSequence = versions.flushedSequence();
@@ -264,12 +268,14 @@ final class Recovery implements AutoCloseable {
             memtable = next;
             return;
         }
+        Events.Span span = events.begin(Store.flushed("logs are replayed", memtable, List.of(), 0));
         List<TableFile> tables;
         try (InternalIterator entries = memtable.iterator()) {
             tables = writer.write(entries, (key, length) -> true, Long.MAX_VALUE);
         }
         try {
             versions.apply(VersionSet.Edit.flushed(tables, lastSequence, log), version -> {});
+            span.end(Store.flushed("logs are replayed", memtable, tables, span.nanos()));
         } finally {
             tables.forEach(TableFile::release);
         }

@@ -43,8 +43,15 @@ public record Stats(
      * @param level 0 for tables just flushed, whose key ranges may overlap
      * @param tables how many files
      * @param bytes their size
+     * @param entries in them: puts and deletions, of a key perhaps several
+     * @param limit from what it is compacted on: tables in level 0, bytes in the others
      */
-    public record Level(int level, int tables, long bytes) {}
+    public record Level(int level, int tables, long bytes, long entries, long limit) {
+        /** How much of what it may hold it holds; from 1 on it is compacted. */
+        public double fill() {
+            return (double) (level == 0 ? tables : bytes) / limit;
+        }
+    }
 
     /**
      * Memory outside the Java heap.

@@ -6,6 +6,8 @@ import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.MergingIterator;
 import dev.catena.engine.entry.MultiLookup;
+import dev.catena.engine.event.Events;
+import dev.catena.engine.event.TextLog;
 import dev.catena.engine.log.Log;
 import dev.catena.engine.log.Operations;
 import dev.catena.engine.memtable.Memtable;
@@ -75,6 +77,7 @@ final class Store {
     private final Options options;
     private final DirectoryLock directoryLock;
     private final ChainRuntime runtime;
+    private final Events events;
     private final StoreHealth health;
     private final BlockCache cache;
     private final VersionSet versions;
@@ -112,6 +115,7 @@ final class Store {
     private Sealable active;
     private final Deque<Sealable> immutables = new ArrayDeque<>(); // oldest first
     private final Throttle throttle = new Throttle();
+    private @Nullable SlowDown slowDown;
     private long stalls;
     private long stallNanos;
     private long compactionsRequested;
@@ -134,6 +138,9 @@ final class Store {
         /** Its newest operation, once sealed. */
         long lastSequence;
 
+        /** Why it was sealed. */
+        String reason = "";
+
         Sealable(Memtable memtable, long firstLog) {
             this.memtable = memtable;
             this.firstLog = firstLog;
@@ -146,6 +153,7 @@ final class Store {
 
     /** Opens or makes a store. */
     static Store open(Path path, Options options) {
+        options.check();
         try {
             if (options.createIfMissing()) {
                 Files.createDirectories(path);
@@ -170,6 +178,7 @@ final class Store {
 
     /** Opens a store for reading: nothing is written, and no thread started. */
     static Store openReadOnly(Path path, Options options) {
+        options.check();
         if (!Files.isDirectory(path)) {
             throw new StoreIoException("there is no store in " + path + ": no such directory", null);
         }
@@ -191,7 +200,11 @@ final class Store {
         this.directoryLock = directoryLock;
         this.runtime = runtime;
         gate = new Gate("store " + path);
-        health = new StoreHealth(path, reading);
+        Path text = path.resolve(StoreDirectory.LOG);
+        events = undo.add(new Events(
+                options.listener(),
+                reading ? new TextLog(null, null) : new TextLog(text, path.resolve(StoreDirectory.OLD_LOG))));
+        health = new StoreHealth(path, reading, events::failed);
         StoreDirectory directory = new StoreDirectory(path);
         List<Numbered> files = directory.numbered();
         if (!Files.exists(directory.manifest())) {
@@ -204,14 +217,15 @@ final class Store {
             }
             Manifest.empty().write(directory);
         }
+        OptionsFile.check(directory);
         Manifest manifest = Manifest.read(directory.manifest());
         cache = undo.add(new BlockCache(options.cacheBytes()));
         long nextNumber = Math.max(manifest.nextNumber(), Recovery.highestNumber(files) + 1);
         versions = undo.add(new VersionSet(runtime, directory, health, cache, manifest, nextNumber));
         writer = new TableWriter(runtime, directory, versions, options, this::openSnapshots, () -> stopping);
-        compactor = new Compactor(runtime, versions, options, writer, this::install);
+        compactor = new Compactor(runtime, versions, options, writer, this::install, events);
 
-        Recovery recovery = undo.add(new Recovery(runtime, directory, versions, writer, options, reading));
+        Recovery recovery = undo.add(new Recovery(runtime, directory, versions, writer, options, events, reading));
         if (!reading) {
             recovery.deleteStrays(files, manifest);
         }
@@ -246,10 +260,12 @@ final class Store {
         versions.setGrowingLogs(begun::fileNumbers);
         versions.write();
         recovery.deleteEmptyLogs();
+        OptionsFile.write(directory, options);
         return begun;
     }
 
     private void start() {
+        events.note("opened with operations up to " + lastSequence + ", backend " + runtime.backend() + ", " + options);
         log().start();
         flushThread.start();
         compactionThread.start();
@@ -371,12 +387,13 @@ final class Store {
         int levelZero = state.version.levelZeroTables();
         boolean full = active.memtable.memoryBytes() >= options.memtableBytes();
         if (!full && levelZero < Throttle.SLOW_TABLES) {
+            endSlowDown();
             return;
         }
         long delay = throttle.delayNanos(levelZero, bytes);
         if (delay > 0) {
-            stalls++;
-            stallNanos += delay;
+            beginSlowDown("level 0 has " + levelZero + " tables");
+            held(delay);
             appendLock.unlock();
             try {
                 LockSupport.parkNanos(this, delay);
@@ -391,27 +408,67 @@ final class Store {
                 return;
             }
             if (!stop && immutables.size() + 1 < options.memtables()) {
-                switchMemtable();
+                switchMemtable("the memtable is full");
                 return;
             }
-            stalls++;
+            beginSlowDown(
+                    stop
+                            ? "level 0 has " + state().version.levelZeroTables() + " tables: writes stop"
+                            : immutables.size() + " full memtables wait to be written: writes stop");
             long began = System.nanoTime();
             changed.awaitUninterruptibly();
-            stallNanos += System.nanoTime() - began;
+            held(System.nanoTime() - began);
             if (gate.isClosed()) {
                 throw new StoreClosedException("store " + path);
             }
         }
     }
 
+    /** Writers being held back. Under the append lock. */
+    private static final class SlowDown {
+        final String reason;
+        final Events.Span span;
+        long writes;
+        long nanos;
+
+        SlowDown(String reason, Events events) {
+            this.reason = reason;
+            span = events.begin(new StoreEvent.SlowDown(reason, 0, 0, 0));
+        }
+    }
+
+    private void beginSlowDown(String reason) {
+        if (slowDown == null) {
+            slowDown = new SlowDown(reason, events);
+        }
+    }
+
+    private void held(long nanos) {
+        stalls++;
+        stallNanos += nanos;
+        if (slowDown != null) {
+            slowDown.writes++;
+            slowDown.nanos += nanos;
+        }
+    }
+
+    private void endSlowDown() {
+        SlowDown ended = slowDown;
+        if (ended != null) {
+            slowDown = null;
+            ended.span.end(new StoreEvent.SlowDown(ended.reason, ended.writes, ended.nanos, ended.span.nanos()));
+        }
+    }
+
     /** Begins a new memtable and log file, under the append lock. */
-    private void switchMemtable() {
+    private void switchMemtable(String reason) {
         Memtable next = new Memtable(options.memtableBytes());
         boolean done = false;
         try {
             long number = log().switchFile();
             done = true;
             active.lastSequence = lastSequence;
+            active.reason = reason;
             immutables.addLast(active);
             active = new Sealable(next, number);
             replaceState(state().version);
@@ -581,7 +638,7 @@ final class Store {
 
     // ---- Flushing and compacting.
 
-    void flush() {
+    void flush(String reason) {
         int entered = gate.enter();
         try {
             appendLock.lock();
@@ -591,7 +648,7 @@ final class Store {
                 if (active.memtable.entries() > 0) {
                     awaitWork(() -> immutables.size() + 1 < options.memtables());
                     if (active.memtable.entries() > 0) {
-                        switchMemtable();
+                        switchMemtable(reason);
                     }
                 }
                 awaitWork(() -> immutables.isEmpty() || immutables.getFirst().lastSequence > target);
@@ -604,7 +661,7 @@ final class Store {
     }
 
     void compact() {
-        flush();
+        flush("compact asked for");
         int entered = gate.enter();
         try {
             appendLock.lock();
@@ -621,7 +678,7 @@ final class Store {
     }
 
     void checkpoint(Path to) {
-        flush();
+        flush("a checkpoint is made");
         int entered = gate.enter();
         try {
             VersionSet.Pinned pinned = versions.pin();
@@ -633,6 +690,7 @@ final class Store {
         } finally {
             gate.exit(entered);
         }
+        events.note("made checkpoint " + to);
     }
 
     /** Deletes the files of a store that nobody has open. */
@@ -684,7 +742,14 @@ final class Store {
         }
     }
 
+    /** The event of a flush that wrote so much. */
+    static StoreEvent flushed(String reason, Memtable memtable, List<TableFile> tables, long nanos) {
+        long bytes = tables.stream().mapToLong(table -> table.meta().bytes()).sum();
+        return new StoreEvent.Flush(reason, memtable.entries(), memtable.memoryBytes(), tables.size(), bytes, nanos);
+    }
+
     private void flush(Sealable oldest, long nextLog) {
+        Events.Span span = events.begin(flushed(oldest.reason, oldest.memtable, List.of(), 0));
         List<TableFile> tables;
         try (InternalIterator entries = oldest.memtable.iterator()) {
             tables = writer.write(entries, (key, length) -> true, Long.MAX_VALUE);
@@ -699,6 +764,7 @@ final class Store {
                     appendLock.unlock();
                 }
             });
+            span.end(flushed(oldest.reason, oldest.memtable, tables, span.nanos()));
             flushes.increment();
             tables.forEach(table -> flushedBytes.add(table.meta().bytes()));
         } finally {
@@ -799,7 +865,11 @@ final class Store {
     private Stats stats(Version version) {
         List<Stats.Level> levels = new ArrayList<>();
         for (int level = 0; level < version.levels(); level++) {
-            levels.add(new Stats.Level(level, version.level(level).size(), version.bytes(level)));
+            long entries = version.level(level).stream()
+                    .mapToLong(table -> table.meta().entries())
+                    .sum();
+            long limit = level == 0 ? options.levelZeroTrigger() : Compactor.limit(level, options);
+            levels.add(new Stats.Level(level, version.level(level).size(), version.bytes(level), entries, limit));
         }
         int logFiles = (log == null ? uncutLogs : log.fileNumbers()).size()
                 + versions.endedLogs().size();
@@ -875,7 +945,13 @@ final class Store {
 
     // ---- Closing.
 
-    synchronized void close() {
+    void close() {
+        if (!(stopping && events.isTelling())) { // A listener that closes the store does not wait for who waits for it.
+            closeOnce();
+        }
+    }
+
+    private synchronized void closeOnce() {
         if (closed) {
             return;
         }
@@ -897,6 +973,7 @@ final class Store {
         immutables.forEach(each -> each.memtable.release());
         try (Undo undo = new Undo()) {
             undo.add(directoryLock);
+            undo.add(events);
             undo.add(runtime);
             undo.add(cache);
             undo.add(versions);
@@ -906,6 +983,7 @@ final class Store {
                         .map(end -> new Manifest.LogEntry(end.number(), end.end()))
                         .toList());
             }
+            events.note("closed with operations up to " + lastSequence);
         } catch (ChainIoException e) {
             throw new StoreIoException("cannot close store " + path + ": " + e.getMessage(), e);
         }

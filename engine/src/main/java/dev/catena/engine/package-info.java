@@ -30,6 +30,9 @@
  * all ({@code Checkpoint}). A store opened for reading is read, logs and all, without a byte of the directory changed; any number of
  * processes may, while none writes ({@code DirectoryLock}).
  *
+ * <p><b>Telling.</b> Each flush and compaction, with its reason, goes to a listener, the flight recorder and the file {@code LOG}
+ * ({@link dev.catena.engine.event}). What the store was opened with stands in the file {@code OPTIONS} ({@code OptionsFile}).
+ *
  * <p>Reading order: {@code Db}, {@code Store}, {@code ReadState}, {@code DbIterator}, {@code Snapshot}; then {@code Recovery},
  * {@code Verifier}. Below: {@link dev.catena.engine.entry}, {@link dev.catena.engine.memtable}, {@link dev.catena.engine.log},
  * {@link dev.catena.engine.table}, {@link dev.catena.engine.version}, {@link dev.catena.engine.compaction}.

@@ -26,8 +26,9 @@ import org.jspecify.annotations.Nullable;
  * @param output the level that gets the result
  * @param inputs by level: the tables to merge
  * @param pointer the largest key of the upper inputs
+ * @param reason why, in words
  */
-record Compaction(int level, int output, List<List<TableFile>> inputs, byte[] pointer) {
+record Compaction(int level, int output, List<List<TableFile>> inputs, byte[] pointer, String reason) {
     /** The most urgent compaction of a version; null when nothing needs one. */
     static @Nullable Compaction pick(Version version, VersionSet versions, Options options) {
         int best = -1;
@@ -45,7 +46,12 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, byte[] po
             return null;
         }
         List<TableFile> upper = best == 0 ? version.level(0) : List.of(next(version, best, versions.pointer(best)));
-        return of(version, best, upper);
+        String reason = best == 0
+                ? "level 0 has " + version.levelZeroTables() + " tables, and is compacted from "
+                        + options.levelZeroTrigger() + " on"
+                : "level " + best + " has " + version.bytes(best) + " bytes, and is compacted from "
+                        + limit(best, options) + " on";
+        return of(version, best, upper, reason);
     }
 
     /** Of all tables into one level; null when they are there already, without garbage. */
@@ -75,10 +81,10 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, byte[] po
         for (int level = 0; level < version.levels(); level++) {
             inputs.add(version.level(level));
         }
-        return new Compaction(-1, output, inputs, new byte[0]);
+        return new Compaction(-1, output, inputs, new byte[0], "compact asked for");
     }
 
-    /** Bytes that a level holds before it is compacted. */
+    /** Bytes that a level from 1 on holds before it is compacted. */
     static long limit(int level, Options options) {
         long limit = options.levelOneBytes();
         for (int i = 1; i < level; i++) {
@@ -87,7 +93,7 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, byte[] po
         return limit;
     }
 
-    private static Compaction of(Version version, int level, List<TableFile> upper) {
+    private static Compaction of(Version version, int level, List<TableFile> upper, String reason) {
         byte[] smallest = upper.getFirst().meta().smallest();
         byte[] largest = upper.getFirst().meta().largest();
         for (TableFile table : upper) {
@@ -108,7 +114,7 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, byte[] po
                 inputs.add(List.of());
             }
         }
-        return new Compaction(level, level + 1, inputs, largest);
+        return new Compaction(level, level + 1, inputs, largest, reason);
     }
 
     private static TableFile next(Version version, int level, byte[] pointer) {

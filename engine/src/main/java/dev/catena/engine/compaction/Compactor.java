@@ -1,10 +1,13 @@
 package dev.catena.engine.compaction;
 
 import dev.catena.engine.Options;
+import dev.catena.engine.StoreEvent;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.MergingIterator;
+import dev.catena.engine.event.Events;
 import dev.catena.engine.table.LevelIterator;
 import dev.catena.engine.version.TableFile;
+import dev.catena.engine.version.TableMeta;
 import dev.catena.engine.version.Version;
 import dev.catena.engine.version.VersionSet;
 import dev.catena.io.chain.ChainRuntime;
@@ -25,6 +28,7 @@ public final class Compactor {
     private final Options options;
     private final TableWriter writer;
     private final Consumer<Version> install;
+    private final Events events;
 
     private final LongAdder compactions = new LongAdder();
     private final LongAdder moves = new LongAdder();
@@ -43,14 +47,21 @@ public final class Compactor {
 
     /**
      * @param install makes a new version visible to readers
+     * @param events hears of compactions
      */
     public Compactor(
-            ChainRuntime runtime, VersionSet versions, Options options, TableWriter writer, Consumer<Version> install) {
+            ChainRuntime runtime,
+            VersionSet versions,
+            Options options,
+            TableWriter writer,
+            Consumer<Version> install,
+            Events events) {
         this.runtime = runtime;
         this.versions = versions;
         this.options = options;
         this.writer = writer;
         this.install = install;
+        this.events = events;
     }
 
     /** Does the most urgent compaction; false when none is due. */
@@ -61,6 +72,11 @@ public final class Compactor {
     /** Merges everything into one level. */
     public void runEverything() {
         run(version -> Compaction.everything(version, options));
+    }
+
+    /** Bytes that a level from 1 on holds before it is compacted. */
+    public static long limit(int level, Options options) {
+        return Compaction.limit(level, options);
     }
 
     /** Counters so far. */
@@ -82,13 +98,21 @@ public final class Compactor {
             if (compaction == null) {
                 return false;
             }
+            Events.Span span = events.begin(event(compaction, 0, 0, 0));
+            long bytes = compaction.bytes();
+            int tables = compaction.tables().size();
             if (compaction.isMove()) {
-                List<TableFile> moved = compaction.tables();
-                apply(compaction, moved);
+                apply(compaction, compaction.tables());
                 moves.increment();
             } else {
-                merge(compaction, version);
+                List<TableMeta> written = merge(compaction, version);
+                tables = written.size();
+                bytes = written.stream().mapToLong(TableMeta::bytes).sum();
+                compactions.increment();
+                readBytes.add(compaction.bytes());
+                writtenBytes.add(bytes);
             }
+            span.end(event(compaction, tables, bytes, span.nanos()));
             return true;
         } finally {
             version.release();
@@ -96,20 +120,31 @@ public final class Compactor {
         }
     }
 
-    private void merge(Compaction compaction, Version version) {
+    private static StoreEvent event(Compaction compaction, int tables, long bytes, long nanos) {
+        return new StoreEvent.Compaction(
+                compaction.reason(),
+                compaction.level(),
+                compaction.output(),
+                compaction.isMove(),
+                compaction.tables().size(),
+                compaction.bytes(),
+                tables,
+                bytes,
+                nanos);
+    }
+
+    /** Merges, and makes the result current; returns what was written. */
+    private List<TableMeta> merge(Compaction compaction, Version version) {
         List<TableFile> written;
         try (InternalIterator input = MergingIterator.of(compaction.open(new Scans(compaction.openAtOnce())))) {
             written = writer.write(input, compaction.below(version), options.tableBytes());
         }
         try {
             apply(compaction, written);
+            return written.stream().map(TableFile::meta).toList();
         } finally {
             written.forEach(TableFile::release);
         }
-        compactions.increment();
-        readBytes.add(compaction.bytes());
-        writtenBytes.add(
-                written.stream().mapToLong(table -> table.meta().bytes()).sum());
     }
 
     private void apply(Compaction compaction, List<TableFile> added) {

@@ -4,7 +4,6 @@ import dev.catena.engine.CorruptionException;
 import dev.catena.engine.StoreIoException;
 import dev.catena.io.memory.NativeMemory;
 import dev.catena.io.memory.Xxh64;
-import java.io.FileOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.BufferUnderflowException;
@@ -97,17 +96,7 @@ public record Manifest(
 
     /** Replaces the store's manifest with this one; durable on return. */
     public void write(StoreDirectory directory) {
-        Path temporary = directory.path().resolve(StoreDirectory.MANIFEST + StoreDirectory.TEMPORARY);
-        ByteBuffer bytes = encode();
-        // A stream and not a channel: an interrupt of the calling thread must not close it halfway.
-        try (FileOutputStream file = new FileOutputStream(temporary.toFile())) {
-            file.write(bytes.array(), bytes.position(), bytes.remaining());
-            file.getFD().sync();
-        } catch (IOException e) {
-            throw new StoreIoException("cannot write " + temporary + ": " + e, e);
-        }
-        directory.rename(temporary, directory.manifest());
-        directory.sync();
+        directory.replace(directory.manifest(), encode().array());
     }
 
     /**

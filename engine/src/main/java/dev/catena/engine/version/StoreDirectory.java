@@ -3,6 +3,7 @@ package dev.catena.engine.version;
 import dev.catena.engine.StoreIoException;
 import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainIoException;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
@@ -28,11 +29,21 @@ public final class StoreDirectory {
     /** The name of the file that its holder keeps locked. */
     public static final String LOCK = "LOCK";
 
+    /** The name of the file with the options. */
+    public static final String OPTIONS = "OPTIONS";
+
+    /** The name of the file that tells what happened, and what it is renamed to when it is large. */
+    public static final String LOG = "LOG";
+
+    /** See {@link #LOG}. */
+    public static final String OLD_LOG = "LOG.old";
+
     /** What is added to a file's name while it is written, before it takes the place of the old one. */
     public static final String TEMPORARY = ".tmp";
 
     /** The files of a store that have no number, but for the lock. */
-    private static final List<String> NAMED = List.of(MANIFEST, MANIFEST + TEMPORARY);
+    private static final List<String> NAMED =
+            List.of(MANIFEST, MANIFEST + TEMPORARY, OPTIONS, OPTIONS + TEMPORARY, LOG, OLD_LOG);
 
     private static final Pattern NUMBERED = Pattern.compile("(\\d{6,18})\\.(table|log)");
 
@@ -78,6 +89,11 @@ public final class StoreDirectory {
     /** The manifest. */
     public Path manifest() {
         return path.resolve(MANIFEST);
+    }
+
+    /** The file with the options. */
+    public Path options() {
+        return path.resolve(OPTIONS);
     }
 
     /** The tables and logs there are, in no order. */
@@ -138,6 +154,20 @@ public final class StoreDirectory {
         } catch (IOException e) {
             throw new StoreIoException("cannot rename " + from + " to " + to + ": " + e, e);
         }
+    }
+
+    /** Makes or replaces a whole file at once: written beside it, synced, renamed. Durable on return. */
+    public void replace(Path file, byte[] bytes) {
+        Path temporary = path.resolve(file.getFileName() + TEMPORARY);
+        // A stream and not a channel: an interrupt of the calling thread must not close it halfway.
+        try (FileOutputStream out = new FileOutputStream(temporary.toFile())) {
+            out.write(bytes);
+            out.getFD().sync();
+        } catch (IOException e) {
+            throw new StoreIoException("cannot write " + temporary + ": " + e, e);
+        }
+        rename(temporary, file);
+        sync();
     }
 
     /** Makes names given and taken so far durable. */

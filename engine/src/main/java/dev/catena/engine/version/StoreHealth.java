@@ -3,6 +3,7 @@ package dev.catena.engine.version;
 import dev.catena.engine.StoreReadOnlyException;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,20 +14,25 @@ import org.jspecify.annotations.Nullable;
 public final class StoreHealth {
     private final Path directory;
     private final boolean reading;
+    private final Consumer<Throwable> onFailure;
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
 
     /**
      * @param directory the store's, for messages
      * @param reading whether it was opened for reading only
+     * @param onFailure hears of the first failure, from the thread that saw it, which may hold locks
      */
-    public StoreHealth(Path directory, boolean reading) {
+    public StoreHealth(Path directory, boolean reading, Consumer<Throwable> onFailure) {
+        this.onFailure = onFailure;
         this.directory = directory;
         this.reading = reading;
     }
 
     /** Makes the store read-only; the first cause stays. Returns what to throw. */
     public StoreReadOnlyException fail(Throwable cause) {
-        failure.compareAndSet(null, cause);
+        if (failure.compareAndSet(null, cause)) {
+            onFailure.accept(cause);
+        }
         return readOnly();
     }
 
