@@ -173,7 +173,8 @@ struct catena_step {
 	u32 buffer;     /* offset */
 	u32 length;     /* bytes */
 	u64 offset;     /* in the file */
-	u32 rw_flags;   /* RWF_DSYNC, ... */
+	u16 rw_flags;   /* RWF_DSYNC, ... */
+	u16 stride;     /* once the step is done, file offset and seed move on by so many lengths: run again, it goes on */
 	u32 value;      /* offset of the u64 for verify and store */
 	u32 offset_at;  /* offset of the u64 that holds the file offset (CATENA_OFFSET_INDIRECT) */
 	u32 length_at;  /* offset of the u64 that holds the length (CATENA_LENGTH_INDIRECT) */

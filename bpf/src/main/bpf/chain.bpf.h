@@ -403,6 +403,12 @@ __noinline int catena_data(u32 chain_number, u32 index)
 	}
 	if (data & CATENA_STORE_SUM)
 		U64(step->value) = chain->sum;
+	if (step->stride) {
+		u64 stride = (u64)step->stride * step->length;
+
+		step->offset += stride;
+		step->seed += stride;
+	}
 	return 0;
 }
 

@@ -25,9 +25,11 @@ final class DocumentedCodeTest {
 
     @Test
     void theReadmesTenLinesEmbedTheStore() throws Exception {
-        String code = javaOf("README.md")
-                .replace("/var/lib/app/store", directory.resolve("store").toString());
-        assertEquals("fig blue\npear yellow\n", run("import dev.catena.engine.*;", code));
+        String store = directory.resolve("store").toString();
+        String imports = "import dev.catena.engine.*; import java.util.*;";
+        assertEquals(
+                "fig blue\npear yellow\n", run(imports, javaOf("README.md", 0).replace("/var/lib/app/store", store)));
+        assertEquals("", run(imports, javaOf("README.md", 1).replace("/var/lib/app/store", store)));
     }
 
     @Test
@@ -37,7 +39,7 @@ final class DocumentedCodeTest {
         Path source = Files.write(directory.resolve("source"), content);
         Path target = directory.resolve("target");
         String code = "Path source = Path.of(\"%s\"); Path target = Path.of(\"%s\");\n%s"
-                .formatted(source, target, javaOf("docs/CHAINS.md"));
+                .formatted(source, target, javaOf("docs/CHAINS.md", 0));
         String printed = run(
                 "import dev.catena.io.chain.*; import static dev.catena.io.chain.ChainFile.Mode.*;"
                         + " import static dev.catena.io.chain.ChainFile.Access.*;",
@@ -46,10 +48,12 @@ final class DocumentedCodeTest {
         assertTrue(printed.matches("5000001 bytes, checksum [0-9a-f]{16}\n"), printed);
     }
 
-    private static String javaOf(String document) throws Exception {
+    private static String javaOf(String document, int number) throws Exception {
         Matcher block =
                 Pattern.compile("```java\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(ROOT.resolve(document)));
-        assertTrue(block.find(), document + " has no Java");
+        for (int i = 0; i <= number; i++) {
+            assertTrue(block.find(), document + " has no Java number " + i);
+        }
         return block.group(1);
     }
 

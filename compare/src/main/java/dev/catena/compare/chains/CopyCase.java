@@ -1,7 +1,9 @@
 package dev.catena.compare.chains;
 
 import dev.catena.io.chain.Chain;
+import dev.catena.io.chain.ChainAccount;
 import dev.catena.io.chain.ChainFile;
+import dev.catena.io.chain.ChainResult;
 import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.chain.Lane;
 import dev.catena.io.chain.Region;
@@ -11,23 +13,20 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
- * Copies a file by one chain, a read and a write for each block, one after the other, onto a file that has its blocks already and
- * is synced before. The chain grows while it runs, a part at a time, because its place for steps is smaller than the file. On a
- * resident lane parts are published ahead, as far as there is place: whoever steers finds them without being told, as long as
- * something is in flight; so the caller makes system calls only to start and at the end, and sleeps by the clock in between.
- * Elsewhere each part is waited for before the next one is published.
+ * Copies a file by one chain, onto a file that has its blocks already and is synced before. The chain is a loop: pairs of a read and a
+ * write take turns with the blocks ({@link dev.catena.io.chain.Step#stride}), so that a few requests are in flight, until each finds
+ * the end of the file. So the whole copy is handed over at once, however long the file.
  */
 final class CopyCase extends ChainCase {
-    private static final int CAPACITY = 4096;
-    /** Steps published at once, and timed together, at most: a power of two. */
-    private static final int LARGEST_PART = 256;
-    /** Parts of a copy, at least, if it has as many steps. */
-    private static final int PARTS = 16;
+    /** Pairs, and so requests in flight. */
+    static final int PAIRS = 4;
 
+    private static final String KIND = "copy";
     private static final int PIECE = 1 << 20;
 
     private final int block;
@@ -57,7 +56,8 @@ final class CopyCase extends ChainCase {
     private void fill(Path path, long seed) throws IOException {
         byte[] piece = new byte[PIECE];
         new SplittableRandom(seed).nextBytes(piece);
-        try (FileChannel file = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+        try (FileChannel file = FileChannel.open(
+                path, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
             for (long at = 0; at < bytes; ) {
                 at += file.write(ByteBuffer.wrap(piece, 0, (int) Math.min(PIECE, bytes - at)), at);
             }
@@ -75,8 +75,17 @@ final class CopyCase extends ChainCase {
         return Files.mismatch(source, target) < 0;
     }
 
+    /** Of a histogram by powers of two: within an element, times are taken to be spread evenly. */
+    private static double percentile(long[] histogram, double share) {
+        double left = share * Arrays.stream(histogram).sum();
+        int element = 0;
+        while (element < histogram.length - 1 && left > histogram[element]) {
+            left -= histogram[element++];
+        }
+        return Math.scalb(1 + left / Math.max(1, histogram[element]), element);
+    }
+
     private final class CopyPass implements Pass {
-        private final boolean resident;
         private final ChainRuntime runtime;
         private final ChainFile from;
         private final ChainFile to;
@@ -85,58 +94,51 @@ final class CopyCase extends ChainCase {
         private final Chain chain;
 
         CopyPass(Setting setting) {
-            resident = setting.isResident();
             runtime = setting.runtime();
             from = runtime.open(source, ChainFile.Mode.READ, access);
             to = runtime.open(target, ChainFile.Mode.READ_WRITE, access);
             to.sync();
-            buffer = runtime.allocate(block, "copy");
+            buffer = runtime.allocate((long) PAIRS * block, KIND);
             lane = setting.lane(runtime);
-            chain = lane.chain(CAPACITY, "copy");
+            chain = lane.chain(4 * PAIRS, KIND);
         }
 
         @Override
         public Figures run() {
-            int blocks = (int) (bytes / block);
-            int part = Math.clamp(Integer.highestOneBit(2 * blocks / PARTS), 2, LARGEST_PART);
-            int ahead = resident ? CAPACITY - part : 0;
-            Stopwatch watch = new Stopwatch();
-            int timed = 0;
-            watch.start();
-            for (int i = 0; i < blocks; i++) {
-                chain.read(from, buffer, 0, block, (long) i * block);
-                chain.write(to, buffer, 0, block, (long) i * block);
-                if (chain.size() % part == 0 || i == blocks - 1) {
-                    if (timed == 0 && chain.size() <= part) {
-                        chain.start();
-                    } else {
-                        chain.publish();
-                    }
-                    timed = await(timed, chain.size() - ahead, part, watch);
-                }
+            int end = 1 + 2 * PAIRS;
+            chain.begin().budget((int) (2 * bytes / block) + end + PAIRS);
+            chain.nop().next(1, PAIRS);
+            for (int pair = 0; pair < PAIRS; pair++) {
+                long at = (long) pair * block;
+                chain.read(from, buffer, at, block, at)
+                        .stride(PAIRS)
+                        .join(1)
+                        .next(1 + PAIRS + pair)
+                        .jumpOnShort(end + pair);
             }
-            await(timed, chain.size(), part, watch);
-            chain.seal();
-            long moved = chain.await().throwIfFailed("copy to", target, 0).bytes();
-            if (moved != 2 * bytes) {
-                throw new AssertionError("copied " + moved / 2 + " bytes, not " + bytes);
+            for (int pair = 0; pair < PAIRS; pair++) {
+                long at = (long) pair * block;
+                chain.write(to, buffer, at, block, at).stride(PAIRS).join(1).next(1 + pair);
             }
-            return watch.figures(bytes);
-        }
-
-        /** Waits, part by part, until the steps below {@code until} are done; returns up to where they are. */
-        private int await(int from, int until, int part, Stopwatch watch) {
-            int at = from;
-            while (at < until) {
-                int end = Math.min(at + part, chain.size());
-                if (resident) {
-                    Wait.napUntilDone(chain, end - 1);
-                }
-                chain.awaitStep(end - 1);
-                watch.lap(end - at);
-                at = end;
+            for (int pair = 0; pair < PAIRS; pair++) {
+                chain.nop().join(1);
             }
-            return at;
+            long began = System.nanoTime();
+            ChainResult result = chain.run().throwIfFailed("copy to", target, 0);
+            long nanos = System.nanoTime() - began;
+            if (result.bytes() != 2 * bytes) {
+                throw new AssertionError("copied " + result.bytes() / 2 + " bytes, not " + bytes);
+            }
+            ChainAccount account = runtime.accounts().stream()
+                    .filter(each -> each.kind().equals(KIND))
+                    .findFirst()
+                    .orElseThrow();
+            return new Figures(
+                    result.completedSteps(),
+                    bytes,
+                    percentile(account.requestLatency(), 0.50),
+                    percentile(account.requestLatency(), 0.99),
+                    nanos);
         }
 
         @Override

@@ -137,7 +137,7 @@ final class LookupCase extends ChainCase {
                 chain.publish();
             }
             if (resident) {
-                Wait.spinUntilDone(chain, last);
+                Wait.untilDone(chain, last);
             }
             chain.awaitStep(last);
             if (!chain.isStepDone(last)) {

@@ -157,7 +157,7 @@ public final class Chain implements AutoCloseable {
         memory.setInt(at + ChainLayout.Step.BUFFER, (int) buffer);
         memory.setInt(at + ChainLayout.Step.LENGTH, length);
         memory.setLong(at + ChainLayout.Step.OFFSET, position);
-        memory.setInt(at + ChainLayout.Step.RW_FLAGS, 0);
+        memory.setInt(at + ChainLayout.Step.RW_FLAGS, 0); // and stride
         memory.setInt(at + ChainLayout.Step.VALUE, 0);
         memory.setInt(at + ChainLayout.Step.OFFSET_AT, 0);
         memory.setInt(at + ChainLayout.Step.LENGTH_AT, 0);

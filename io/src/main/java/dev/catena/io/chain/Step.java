@@ -32,7 +32,7 @@ public final class Step {
 
     /** The write completes when the data is durable. */
     public Step durable() {
-        memory.setInt(at + ChainLayout.Step.RW_FLAGS, RWF_DSYNC);
+        memory.setShort(at + ChainLayout.Step.RW_FLAGS, RWF_DSYNC);
         return this;
     }
 
@@ -139,6 +139,18 @@ public final class Step {
     public Step lengthAt(Region region, long offset) {
         memory.setInt(at + ChainLayout.Step.LENGTH_AT, place(region, offset));
         return data(ChainLayout.LENGTH_INDIRECT);
+    }
+
+    /**
+     * Once the step is done, its file offset and the seed of its hash move on by {@code lengths} times its length: run again, in a
+     * chain that loops, it goes on there. A copy of any length is a loop of two steps, or of a few such pairs that take turns.
+     */
+    public Step stride(int lengths) {
+        if (lengths < 0 || lengths > 65535) {
+            throw new IllegalArgumentException("a stride is 0 to 65535 lengths, not " + lengths);
+        }
+        memory.setShort(at + ChainLayout.Step.STRIDE, lengths);
+        return this;
     }
 
     /** For tests: the step's first {@code times} requests do nothing and fail with {@code errno}. Needs Linux 6.10. */

@@ -146,7 +146,7 @@ public final class Backend implements AutoCloseable {
     private synchronized ResidentRing residentRing(Steering steering) {
         if (residentRing == null) {
             residentRing =
-                    threadRings == null ? new ResidentRing(steering, watchdog) : LoopRing.open(steering, watchdog);
+                    threadRings == null ? ResidentRing.open(steering, watchdog) : LoopRing.open(steering, watchdog);
         }
         return residentRing;
     }

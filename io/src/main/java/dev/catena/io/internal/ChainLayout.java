@@ -139,6 +139,7 @@ public final class ChainLayout {
         public static final int LENGTH = 28;
         public static final int OFFSET = 32;
         public static final int RW_FLAGS = 40;
+        public static final int STRIDE = 42;
         public static final int VALUE = 44;
         public static final int OFFSET_AT = 48;
         public static final int LENGTH_AT = 52;

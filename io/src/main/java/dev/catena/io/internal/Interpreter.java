@@ -281,6 +281,12 @@ final class Interpreter {
         if ((actions & STORE_SUM) != 0) {
             memory.setLong(Integer.toUnsignedLong(value), memory.getLong(chain + Chain.SUM));
         }
+        int stride = memory.getShort(step + Step.STRIDE);
+        if (stride != 0) {
+            long bytes = stride * Integer.toUnsignedLong(memory.getInt(step + Step.LENGTH));
+            memory.setLong(step + Step.OFFSET, memory.getLong(step + Step.OFFSET) + bytes);
+            memory.setLong(step + Step.SEED, memory.getLong(step + Step.SEED) + bytes);
+        }
         return true;
     }
 
@@ -352,7 +358,7 @@ final class Interpreter {
                 || (memory.getByte(step + Step.ON_ERROR) & 0xff) > ERROR_JUMP
                 || (actions & ~DATA_BITS) != 0
                 || memory.getShort(step + Step.FANOUT) > MAX_FANOUT
-                || (memory.getInt(step + Step.RW_FLAGS) & ~RW_FLAGS) != 0
+                || (memory.getShort(step + Step.RW_FLAGS) & ~RW_FLAGS) != 0
                 || (opcode != NOP && Integer.compareUnsigned(memory.getInt(step + Step.FILE), MAX_FILES) >= 0)
                 || ((moves || (hashes && length != 0)) && isOutsideData(buffer, length))
                 || (hashes && Integer.compareUnsigned(length, MAX_HASHED) > 0)) {
@@ -430,7 +436,7 @@ final class Interpreter {
                 Integer.toUnsignedLong(memory.getInt(step + Step.BUFFER)) + done,
                 length,
                 memory.getLong(step + Step.POSITION) + done,
-                memory.getInt(step + Step.RW_FLAGS),
+                memory.getShort(step + Step.RW_FLAGS),
                 data);
     }
 

@@ -2,7 +2,6 @@ package dev.catena.io.internal;
 
 import static dev.catena.io.internal.ChainLayout.*;
 
-import dev.catena.io.internal.ChainLayout.Chain;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
@@ -17,7 +16,6 @@ import java.util.concurrent.CompletionException;
  */
 final class LoopRing extends ResidentRing {
     private final Thread thread;
-    private volatile boolean closing;
 
     private LoopRing(Steering steering, Watchdog watchdog) {
         super(steering, watchdog);
@@ -62,36 +60,15 @@ final class LoopRing extends ResidentRing {
             }
             if (!isTakenOver()) {
                 takeOver();
-                wakeAll();
+                wakeWaiters(ring);
             }
             reap();
         }
     }
 
-    /** Sends a message to whoever may be waiting for one that will not come. */
-    private void wakeAll() {
-        for (int chain = 0; chain < MAX_CHAINS; chain++) {
-            long at = memory.chain(chain);
-            if (memory.getIntVolatile(at + Chain.STATE) == CHAIN_RUNNING && memory.getInt(at + Chain.RING) == number) {
-                ring.message(memory.getInt(at + Chain.MAILBOX), userData(KIND_AWAITED, number, chain, 0, 0));
-                ring.enter(ring.pending(), 0);
-            }
-        }
-    }
-
-    @Override
-    int patience() {
-        return 10_000; // nothing to watch
-    }
-
     @Override
     void doorbell(int chain, Ring mailbox) {
         send(KIND_DOORBELL, chain, mailbox);
-    }
-
-    @Override
-    void watch(Ring mailbox) {
-        // The kernel ends the call when the program is gone.
     }
 
     @Override
@@ -105,17 +82,7 @@ final class LoopRing extends ResidentRing {
         try (Ring mailbox = new Ring(memory, 1, 2, 0, 0, "rings")) {
             send(KIND_RELEASE, 0, mailbox);
         }
-        boolean interrupted = false;
-        while (thread.isAlive()) {
-            try {
-                thread.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        end(thread);
         super.close();
     }
 }

@@ -11,10 +11,11 @@ import java.util.concurrent.locks.LockSupport;
  * this lane's mailbox, a plain ring of its own, gets one completion when a chain has finished, and one for a step that
  * is waited for.
  *
- * <p>Waiting has a limit. When it passes it is seen whether the program still steers ({@link ResidentRing#watch}).
+ * <p>Should Java take the ring over, a message wakes who waits. One that was lost is made up for when the waiting has taken too long.
  */
 final class ResidentDriver implements Driver {
     private static final int ENTRIES = 8;
+    private static final long PATIENCE_MILLIS = 10_000;
     private static final long POLL_NANOS = 100_000;
 
     private final SharedMemory memory;
@@ -82,16 +83,12 @@ final class ResidentDriver implements Driver {
             takeMessages();
             return false;
         }
-        int result = mailbox.hasCompletion() ? 0 : mailbox.await(0, resident.patience());
+        int result = mailbox.hasCompletion() ? 0 : mailbox.await(0, PATIENCE_MILLIS);
         boolean late = result == -Errno.ETIME;
         if (result < 0 && !late && result != -Errno.EINTR && result != -Errno.EAGAIN) {
             throw new RingException("io_uring_enter", -result);
         }
         takeMessages();
-        if (late) {
-            resident.watchdog.looks.incrementAndGet();
-            resident.watch(mailbox);
-        }
         return late;
     }
 

@@ -4,6 +4,7 @@ import static dev.catena.io.internal.ChainLayout.*;
 
 import dev.catena.io.internal.ChainLayout.Chain;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The ring of the resident placement: one for all resident lanes of a process. The steering program writes requests into
@@ -12,6 +13,8 @@ import java.util.concurrent.locks.LockSupport;
  *
  * <p>Who submits what the program wrote differs. Here, for {@code kernel-hook}, it is the kernel's submission thread,
  * which polls the queue; {@link LoopRing} has a thread of ours instead.
+ *
+ * <p>A thread looks now and then whether completions lie there that nobody handled, and whether the submission thread sleeps over work.
  *
  * <p>{@link #takeOver} ends the steering for good: the program lets go (told by a last message, under the ring's
  * completion lock), and the Java interpreter carries the chains on, under this object's lock, in the threads that wait.
@@ -22,7 +25,7 @@ class ResidentRing implements AutoCloseable, Interpreter.Requests {
     /** How long the submission thread polls before it sleeps: it takes a core while it does. */
     private static final int IDLE_MILLIS = 1;
 
-    private static final long SOON_NANOS = 1_000_000;
+    private static final long WATCH_NANOS = 250_000_000;
 
     final SharedMemory memory;
     final Ring ring;
@@ -32,6 +35,8 @@ class ResidentRing implements AutoCloseable, Interpreter.Requests {
     private final Interpreter interpreter;
     final Watchdog watchdog;
     private volatile boolean takenOver;
+    volatile boolean closing;
+    private @Nullable Thread watcher;
 
     /** Called by the ring's thread, if it has one. */
     ResidentRing(Steering steering, Watchdog watchdog) {
@@ -44,6 +49,13 @@ class ResidentRing implements AutoCloseable, Interpreter.Requests {
         interpreter = new Interpreter(memory, this);
         ring.describe(number, true);
         steering.bind(ring, number, true);
+    }
+
+    /** As above, and watched. */
+    static ResidentRing open(Steering steering, Watchdog watchdog) {
+        ResidentRing ring = new ResidentRing(steering, watchdog);
+        ring.watcher = Thread.ofPlatform().daemon().name("catena-watchdog").start(ring::watch);
+        return ring;
     }
 
     final int number() {
@@ -74,22 +86,33 @@ class ResidentRing implements AutoCloseable, Interpreter.Requests {
         }
     }
 
-    /** How long to wait for a message before {@link #watch}, in milliseconds. */
-    int patience() {
-        return 250;
+    /** Looks every so often whether the program still steers, until it does not or the ring is closed. */
+    private void watch() {
+        try (Ring mailbox = new Ring(memory, 1, 2, 0, 0, "rings")) {
+            long unhandled = Ring.NONE;
+            while (!closing && !takenOver) {
+                LockSupport.parkNanos(WATCH_NANOS);
+                if (ring.pending() > 0 && ring.wake()) {
+                    watchdog.wakeUps.incrementAndGet();
+                }
+                long before = unhandled;
+                unhandled = ring.firstCompletion();
+                if (unhandled != Ring.NONE && unhandled == before && !closing) {
+                    send(KIND_RELEASE, 0, mailbox);
+                    takeOver();
+                    wakeWaiters(mailbox);
+                }
+            }
+        }
     }
 
-    /** Called by a thread that waited in vain for a while: sees that the program still steers, or takes over. */
-    void watch(Ring mailbox) {
-        if (ring.pending() > 0 && ring.wake()) {
-            watchdog.wakeUps.incrementAndGet();
-        }
-        if (ring.hasCompletion()) {
-            LockSupport.parkNanos(SOON_NANOS); // not just about to be handled?
-            if (ring.hasCompletion()) {
-                send(KIND_RELEASE, 0, mailbox);
-                takeOver();
-                reap();
+    /** Sends a message to whoever may be waiting for one that will not come. */
+    final void wakeWaiters(Ring sender) {
+        for (int chain = 0; chain < MAX_CHAINS; chain++) {
+            long at = memory.chain(chain);
+            if (memory.getIntVolatile(at + Chain.STATE) == CHAIN_RUNNING && memory.getInt(at + Chain.RING) == number) {
+                sender.message(memory.getInt(at + Chain.MAILBOX), userData(KIND_AWAITED, number, chain, 0, 0));
+                sender.enter(sender.pending(), 0);
             }
         }
     }
@@ -152,8 +175,28 @@ class ResidentRing implements AutoCloseable, Interpreter.Requests {
 
     @Override
     public void close() {
+        closing = true;
+        if (watcher != null) {
+            end(watcher);
+        }
         steering.release(number);
         ring.close();
         memory.freeRing(number);
+    }
+
+    /** Waits for a thread that was told to end; an interrupt does not hurry it. */
+    static void end(Thread thread) {
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            LockSupport.unpark(thread);
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

@@ -20,6 +20,7 @@ import java.lang.foreign.ValueLayout;
  * store its completion tail once more on the way. Rings are few, and kept for reuse by lanes, so this costs little.
  */
 final class Ring implements AutoCloseable {
+    static final long NONE = -1;
     static final int SETUP_SQPOLL = 1 << 1;
     static final int SETUP_COOP_TASKRUN = 1 << 8;
     static final int SETUP_SINGLE_ISSUER = 1 << 12;
@@ -160,6 +161,13 @@ final class Ring implements AutoCloseable {
         memory.setLong(sqe + 48, 0);
         memory.setLong(sqe + 56, 0);
         memory.setIntRelease(sqTail, tail + 1);
+    }
+
+    /** The place in the completion queue's sequence of the first completion that nobody has taken, or {@link #NONE}. */
+    long firstCompletion() {
+        int head = memory.getIntVolatile(cqHead);
+        // The program may take a completion before the kernel shows it: then the head is ahead.
+        return memory.getIntVolatile(cqTail) - head > 0 ? Integer.toUnsignedLong(head) : NONE;
     }
 
     boolean hasCompletion() {

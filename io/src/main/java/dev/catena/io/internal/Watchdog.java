@@ -5,8 +5,6 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /** Counts what had to be done because the steering program did not: nothing, unless something is wrong. Thread safe. */
 final class Watchdog {
-    /** Times that a thread had waited for long enough to look; slow I/O is reason enough. */
-    final AtomicLong looks = new AtomicLong();
     /** Rings that Java took over from the program. */
     final AtomicLong handOvers = new AtomicLong();
     /** Submission threads that slept though there was work. */
@@ -15,7 +13,6 @@ final class Watchdog {
     final AtomicLong lostMessages = new AtomicLong();
 
     void addTo(Map<String, Long> counters) {
-        counters.put("watchdog.looks", looks.get());
         counters.put("watchdog.hand-overs", handOvers.get());
         counters.put("watchdog.wake-ups", wakeUps.get());
         counters.put("watchdog.lost-messages", lostMessages.get());

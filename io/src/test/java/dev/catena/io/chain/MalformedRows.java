@@ -177,8 +177,8 @@ final class MalformedRows {
             for (int file : new int[] {ChainLayout.MAX_FILES, Integer.MAX_VALUE, -1}) {
                 steps(raw, target, 0, ChainLayout.Step.FILE, 4, file);
             }
-            for (int flags : new int[] {1, 0x10, 0x40, 0x100, Integer.MIN_VALUE, -1}) {
-                steps(raw, target, 0, ChainLayout.Step.RW_FLAGS, 4, flags);
+            for (int flags : new int[] {1, 0x10, 0x40, 0x100, 0x8000, 0xffff}) {
+                steps(raw, target, 0, ChainLayout.Step.RW_FLAGS, 2, flags);
             }
             for (long offset : control) {
                 steps(raw, target, 0, ChainLayout.Step.BUFFER, 4, offset);

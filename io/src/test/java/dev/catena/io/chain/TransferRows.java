@@ -28,6 +28,9 @@ final class TransferRows {
         table.row("zero-byte-reads", TransferRows::zeroBytes);
         table.row("length-taken-when-issued", TransferRows::lengthTaken);
         table.row("offset-taken-below-zero", TransferRows::offsetBelowZero);
+        for (int pairs : new int[] {1, 3}) {
+            table.row("copy-by-a-loop-of-" + pairs, on -> loopCopy(on, pairs));
+        }
         for (int depth = 1; depth <= 6; depth++) {
             int reads = depth;
             table.row("dependent-reads-" + depth, on -> dependentReads(on, reads));
@@ -304,6 +307,51 @@ final class TransferRows {
             on.fails(Errno.EINVAL, 0, 0);
         }
         Check.equal(Arrays.copyOf(content, 7_000), on.targetBytes(), "the file");
+    }
+
+    /** Pairs of a read and a write take turns with the blocks, until each finds the end of the file; then comes what is left of it. */
+    private static void loopCopy(Fixture on, int pairs) throws IOException {
+        int blocks = 200;
+        byte[] content = Fixture.random(blocks * BLOCK + 100, pairs);
+        try (ChainFile source = on.source(content);
+                ChainFile target = on.target()) {
+            int end = 1 + 2 * pairs;
+            on.chain.begin().budget(3 * blocks);
+            on.chain.nop().next(1, pairs);
+            for (int i = 0; i < pairs; i++) {
+                on.chain
+                        .read(source, on.region, (long) i * BLOCK, BLOCK, (long) i * BLOCK)
+                        .stride(pairs)
+                        .accumulate()
+                        .join(1)
+                        .next(1 + pairs + i)
+                        .jumpOnShort(end + i);
+            }
+            for (int i = 0; i < pairs; i++) {
+                on.chain
+                        .write(target, on.region, (long) i * BLOCK, BLOCK, (long) i * BLOCK)
+                        .stride(pairs)
+                        .join(1)
+                        .next(1 + i);
+            }
+            for (int i = 0; i < pairs; i++) {
+                on.chain.nop().join(1).next(end + pairs);
+            }
+            long rest = (long) blocks * BLOCK;
+            on.chain
+                    .read(source, on.region, 0, 100, rest)
+                    .join(pairs)
+                    .next(end + pairs + 1)
+                    .accumulate();
+            on.chain.write(target, on.region, 0, 100, rest).join(1);
+            ChainResult result = on.succeeds(1 + 2 * blocks + pairs + 2);
+            long sum = Fixture.hash(content, blocks * BLOCK, 100, rest);
+            for (int at = 0; at < blocks * BLOCK; at += BLOCK) {
+                sum += Fixture.hash(content, at, BLOCK, at);
+            }
+            Check.equal(sum, result.sum(), "sum");
+        }
+        Check.equal(content, on.targetBytes(), "the file");
     }
 
     /** Each block holds the offset of the next. */
