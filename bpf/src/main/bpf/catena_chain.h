@@ -26,6 +26,7 @@ typedef unsigned short u16;
 typedef unsigned int u32;
 typedef int s32;
 typedef unsigned long long u64;
+typedef long long s64;
 
 #define CATENA_MAGIC 0x414e5443u /* "CTNA" */
 #define CATENA_ABI_VERSION 2

@@ -280,7 +280,7 @@ __noinline int catena_issue(u32 chain_number, u32 index)
 	struct catena_step __arena *step = step_at(chain, index);
 	u32 place, length;
 	u64 data;
-	s32 fd;
+	s32 fd, error = 0;
 
 	if (catena_refuses(chain_number, index)) {
 		step_fail(chain, step, index, -E_INVAL);
@@ -304,23 +304,24 @@ __noinline int catena_issue(u32 chain_number, u32 index)
 	data = user_data(CATENA_KIND_STEP, chain->ring, chain_number, index & (chain->capacity - 1), step->attempt);
 	fd = ((struct catena_file __arena *)(u64)HEADER->files)[step->file & (CATENA_MAX_FILES - 1)].fd;
 	length = step->length - step->done;
+	if ((s64)step->position < 0 && (step->opcode == CATENA_READ || step->opcode == CATENA_WRITE))
+		error = -E_INVAL; /* found in memory; to io_uring -1 is the descriptor's own position */
 	if (step->faulted < step->faults) {
 		step->faulted++;
 		if (step->fault >= 0 && length > (u32)step->fault)
 			length = step->fault;
-		if (step->fault < 0) {
-			sqe_publish(ring, place, IORING_OP_NOP, 0, -1, 0, 0, step->fault, IORING_NOP_INJECT_RESULT, data);
-			goto issued;
-		}
+		if (step->fault < 0)
+			error = step->fault;
 	}
-	if (step->opcode == CATENA_NOP)
+	if (error)
+		sqe_publish(ring, place, IORING_OP_NOP, 0, -1, 0, 0, error, IORING_NOP_INJECT_RESULT, data);
+	else if (step->opcode == CATENA_NOP)
 		sqe_publish(ring, place, IORING_OP_NOP, 0, -1, 0, 0, 0, 0, data);
 	else if (step->opcode == CATENA_SYNC)
 		sqe_publish(ring, place, IORING_OP_FSYNC, 0, fd, 0, 0, 0, IORING_FSYNC_DATASYNC, data);
 	else
 		sqe_publish(ring, place, step->opcode == CATENA_READ ? IORING_OP_READ : IORING_OP_WRITE, 0, fd,
 			    step->position + step->done, HEADER->base + step->buffer + step->done, length, step->rw_flags, data);
-issued:
 	step->state = CATENA_STEP_ISSUED;
 	chain->budget--;
 	chain->in_flight++;

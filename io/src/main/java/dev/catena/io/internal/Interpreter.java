@@ -420,18 +420,27 @@ final class Interpreter {
         count(account(chain) + Account.ISSUED_BY_USER, 1);
         int slot = index & (memory.getInt(chain + Chain.CAPACITY) - 1);
         long data = ChainLayout.userData(KIND_STEP, memory.getInt(chain + Chain.RING), number, slot, attempt);
+        int opcode = memory.getByte(step + Step.OPCODE);
         int length = memory.getInt(step + Step.LENGTH) - done;
+        int error = 0;
+        if (memory.getLong(step + Step.POSITION) < 0 && (opcode == READ || opcode == WRITE)) {
+            error = -Errno.EINVAL; // found in memory; to io_uring -1 is the descriptor's own position
+        }
         if (memory.getShort(step + Step.FAULTED) < memory.getShort(step + Step.FAULTS)) {
             memory.setShort(step + Step.FAULTED, memory.getShort(step + Step.FAULTED) + 1);
             int fault = memory.getInt(step + Step.FAULT);
             if (fault < 0) {
-                requests.issueFault(fault, data);
-                return;
+                error = fault;
+            } else {
+                length = Math.min(length, fault);
             }
-            length = Math.min(length, fault);
+        }
+        if (error != 0) {
+            requests.issueFault(error, data);
+            return;
         }
         requests.issue(
-                memory.getByte(step + Step.OPCODE),
+                opcode,
                 memory.getInt(step + Step.FILE),
                 Integer.toUnsignedLong(memory.getInt(step + Step.BUFFER)) + done,
                 length,

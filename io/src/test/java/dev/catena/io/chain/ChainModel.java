@@ -232,6 +232,9 @@ final class ChainModel {
             return 0;
         }
         int position = (int) (step.positionAt >= 0 ? memory.getLong(step.positionAt) : step.position) + from;
+        if (position < 0) {
+            return -EINVAL;
+        }
         if (step.kind == Kind.READ) {
             byte[] file = step.ofSource ? source : target;
             int end = step.ofSource ? source.length : targetBytes;

@@ -118,7 +118,7 @@ final class ChainPlan {
         random.nextBytes(memory);
         ByteBuffer words = ByteBuffer.wrap(memory).order(ByteOrder.nativeOrder());
         for (int word = FIRST_POSITION; word < FIRST_LENGTH; word++) {
-            words.putLong(place(word), random.nextInt(TARGET_BYTES));
+            words.putLong(place(word), word == FIRST_POSITION ? -1 : random.nextInt(TARGET_BYTES));
         }
         for (int word = FIRST_LENGTH; word < WORDS; word++) {
             boolean tooLong = word == FIRST_LENGTH;

@@ -45,7 +45,7 @@ final class TransferRows {
 
     private static void offsetBelowZero(Fixture on) throws IOException {
         try (ChainFile target = on.target()) {
-            for (long offset : new long[] {-2, Long.MIN_VALUE}) {
+            for (long offset : new long[] {-1, -2, Long.MIN_VALUE}) {
                 for (boolean reads : new boolean[] {true, false}) {
                     on.region.segment().set(ValueLayout.JAVA_LONG, 0, offset);
                     on.chain.begin();
