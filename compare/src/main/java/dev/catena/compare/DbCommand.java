@@ -106,6 +106,12 @@ final class DbCommand implements Runnable {
         return (kept ? Options.stored(directory) : Options.defaults()).withBackend(null);
     }
 
+    private Stats stats() {
+        try (Db store = openReadOnly()) {
+            return store.stats();
+        }
+    }
+
     private byte[] parse(String text) {
         return Text.parse(text, hex);
     }
@@ -278,10 +284,7 @@ final class DbCommand implements Runnable {
 
         @Override
         public Integer call() {
-            Stats stats;
-            try (Db store = db.openReadOnly()) {
-                stats = store.stats();
-            }
+            Stats stats = db.stats();
             row("backend", stats.backend());
             row("last sequence", grouped(stats.lastSequence()));
             for (Stats.Level level : stats.levels()) {
@@ -319,10 +322,7 @@ final class DbCommand implements Runnable {
 
         @Override
         public Integer call() {
-            Stats stats;
-            try (Db store = db.openReadOnly()) {
-                stats = store.stats();
-            }
+            Stats stats = db.stats();
             db.out.printf(
                     Locale.ROOT, "%5s %8s %18s %16s  %s%n", "level", "tables", "bytes", "entries", "compacted from");
             for (Stats.Level level : stats.levels()) {

@@ -25,18 +25,7 @@ final class Stopwatch {
 
     /** It ends, and was so many steps. */
     void stop(long operationSteps) {
-        lap(System.nanoTime(), operationSteps);
-    }
-
-    /** It ends and the next one begins. */
-    void lap(long operationSteps) {
-        long now = System.nanoTime();
-        lap(now, operationSteps);
-        began = now;
-    }
-
-    private void lap(long now, long operationSteps) {
-        add(now - began, operationSteps);
+        add(System.nanoTime() - began, operationSteps);
     }
 
     /** An operation of so many steps took so long. */
