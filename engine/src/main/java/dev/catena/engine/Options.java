@@ -21,6 +21,9 @@ public final class Options {
     /** The text for the best backend that works. */
     private static final String BEST = "best";
 
+    /** The text for the compression that all levels have. */
+    private static final String SAME = "same";
+
     private static final Options DEFAULTS = new Options();
 
     private boolean createIfMissing = true;
@@ -30,6 +33,7 @@ public final class Options {
     private int blockBytes = 4096;
     private int filterBitsPerKey = 10;
     private Compression compression = Compression.LZ4;
+    private @Nullable Compression lastLevelCompression;
     private @Nullable String backend;
     private long tableBytes = 64L << 20;
     private long levelOneBytes = 256L << 20;
@@ -51,6 +55,10 @@ public final class Options {
                     (o, text) -> o.withFilterBitsPerKey(Integer.parseInt(text))),
             new Kept("compression", Options::compression, (o, text) -> o.withCompression(Compression.valueOf(text))),
             new Kept(
+                    "lastLevelCompression",
+                    o -> o.lastLevelCompression == null ? SAME : o.lastLevelCompression,
+                    (o, text) -> o.withLastLevelCompression(text.equals(SAME) ? null : Compression.valueOf(text))),
+            new Kept(
                     "backend",
                     o -> Objects.requireNonNullElse(o.backend, BEST),
                     (o, text) -> o.withBackend(text.equals(BEST) ? null : text)),
@@ -71,6 +79,7 @@ public final class Options {
         blockBytes = other.blockBytes;
         filterBitsPerKey = other.filterBitsPerKey;
         compression = other.compression;
+        lastLevelCompression = other.lastLevelCompression;
         backend = other.backend;
         tableBytes = other.tableBytes;
         levelOneBytes = other.levelOneBytes;
@@ -118,9 +127,14 @@ public final class Options {
         return with(copy -> copy.filterBitsPerKey = bits);
     }
 
-    /** How new tables' blocks are stored. Default LZ4. */
+    /** How new tables' blocks are stored, but for the last level's. Default LZ4. */
     public Options withCompression(Compression kind) {
         return with(copy -> copy.compression = kind);
+    }
+
+    /** How new tables' blocks are stored in the last level, where most of the data is; null as in the others. Default null. */
+    public Options withLastLevelCompression(@Nullable Compression kind) {
+        return with(copy -> copy.lastLevelCompression = kind);
     }
 
     /** What runs I/O chains, by name; null for the best that works here, or what CATENA_BACKEND says. Default null. */
@@ -189,6 +203,11 @@ public final class Options {
     /** See {@link #withCompression}. */
     public Compression compression() {
         return compression;
+    }
+
+    /** See {@link #withLastLevelCompression}. */
+    public Compression lastLevelCompression() {
+        return lastLevelCompression == null ? compression : lastLevelCompression;
     }
 
     /** See {@link #withBackend}. */

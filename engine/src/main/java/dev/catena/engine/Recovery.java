@@ -271,7 +271,7 @@ final class Recovery implements AutoCloseable {
         Events.Span span = events.begin(Store.flushed("logs are replayed", memtable, List.of(), 0));
         List<TableFile> tables;
         try (InternalIterator entries = memtable.iterator()) {
-            tables = writer.write(entries, (key, length) -> true, Long.MAX_VALUE);
+            tables = writer.write(entries, (key, length) -> true, Long.MAX_VALUE, options.compression());
         }
         try {
             versions.apply(VersionSet.Edit.flushed(tables, lastSequence, log), version -> {});

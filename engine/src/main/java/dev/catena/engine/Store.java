@@ -752,7 +752,7 @@ final class Store {
         Events.Span span = events.begin(flushed(oldest.reason, oldest.memtable, List.of(), 0));
         List<TableFile> tables;
         try (InternalIterator entries = oldest.memtable.iterator()) {
-            tables = writer.write(entries, (key, length) -> true, Long.MAX_VALUE);
+            tables = writer.write(entries, (key, length) -> true, Long.MAX_VALUE, options.compression());
         }
         try {
             versions.apply(VersionSet.Edit.flushed(tables, oldest.lastSequence, nextLog), version -> {

@@ -24,6 +24,7 @@ class OptionsTest {
             .withBlockBytes(8192)
             .withFilterBitsPerKey(7)
             .withCompression(Compression.NONE)
+            .withLastLevelCompression(Compression.ZSTD)
             .withBackend("portable")
             .withTableBytes(3 << 20)
             .withLevelOneBytes(9 << 20)

@@ -141,6 +141,16 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, byte[] po
         return tables().stream().mapToLong(table -> table.meta().bytes()).sum();
     }
 
+    /** Whether no level deeper than the output has tables. */
+    boolean isLast(Version version) {
+        for (int level = output + 1; level < version.levels(); level++) {
+            if (!version.level(level).isEmpty()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** Tells for ascending keys whether a level deeper than the output may have them. */
     TableWriter.Below below(Version version) {
         int[] next = new int[version.levels()];

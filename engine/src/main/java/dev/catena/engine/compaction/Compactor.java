@@ -137,7 +137,11 @@ public final class Compactor {
     private List<TableMeta> merge(Compaction compaction, Version version) {
         List<TableFile> written;
         try (InternalIterator input = MergingIterator.of(compaction.open(new Scans(compaction.openAtOnce())))) {
-            written = writer.write(input, compaction.below(version), options.tableBytes());
+            written = writer.write(
+                    input,
+                    compaction.below(version),
+                    options.tableBytes(),
+                    compaction.isLast(version) ? options.lastLevelCompression() : options.compression());
         }
         try {
             apply(compaction, written);

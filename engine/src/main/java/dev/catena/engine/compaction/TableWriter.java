@@ -1,5 +1,6 @@
 package dev.catena.engine.compaction;
 
+import dev.catena.engine.Compression;
 import dev.catena.engine.Options;
 import dev.catena.engine.StoreClosedException;
 import dev.catena.engine.entry.InternalIterator;
@@ -76,9 +77,10 @@ public final class TableWriter {
      *
      * @param input positioned nowhere, of entries that snapshots opened from now on all see; not closed
      * @param tableBytes at about which size the next table is begun
+     * @param compression of the tables' blocks
      * @return the tables, durable, opened, and retained for the caller
      */
-    public List<TableFile> write(InternalIterator input, Below below, long tableBytes) {
+    public List<TableFile> write(InternalIterator input, Below below, long tableBytes, Compression compression) {
         List<TableFile> finished = new ArrayList<>();
         Output output = null;
         MemorySegment last = NativeMemory.allocate(FIRST_KEY_BYTES, "compaction");
@@ -119,7 +121,7 @@ public final class TableWriter {
                     continue;
                 }
                 if (output == null) {
-                    output = new Output();
+                    output = new Output(compression);
                 }
                 output.builder.add(input);
             }
@@ -159,12 +161,11 @@ public final class TableWriter {
         final TableBuilder builder;
         private boolean closed;
 
-        Output() {
+        Output(Compression compression) {
             file = runtime.open(path, ChainFile.Mode.CREATE, ChainFile.Access.DIRECT);
             TableBuilder made = null;
             try {
-                made = new TableBuilder(
-                        runtime, file, options.blockBytes(), options.filterBitsPerKey(), options.compression());
+                made = new TableBuilder(runtime, file, options.blockBytes(), options.filterBitsPerKey(), compression);
             } finally {
                 if (made == null) {
                     file.close();

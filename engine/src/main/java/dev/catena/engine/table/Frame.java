@@ -17,13 +17,22 @@ final class Frame {
     }
 
     static long rawBytes(long frame) {
-        return Integer.toUnsignedLong(Memory.getInt(frame + TableFormat.FRAME_RAW));
+        return Memory.getInt(frame + TableFormat.FRAME_RAW) & TableFormat.FRAME_RAW_MASK;
     }
 
-    /** Fills in the header of a frame whose payload follows it in memory; the frame is going to start at {@code offset}. */
-    static void seal(long frame, long offset, int storedBytes, int rawBytes) {
+    /** The number of the codec that packed it. */
+    private static int codec(long frame) {
+        return Memory.getInt(frame + TableFormat.FRAME_RAW) >>> TableFormat.FRAME_CODEC_SHIFT;
+    }
+
+    /**
+     * Fills in the header of a frame whose payload follows it in memory; the frame is going to start at {@code offset}.
+     *
+     * @param codec what packed the payload; 0 when it is the raw bytes
+     */
+    static void seal(long frame, long offset, int storedBytes, int rawBytes, int codec) {
         Memory.putInt(frame + TableFormat.FRAME_STORED, storedBytes);
-        Memory.putInt(frame + TableFormat.FRAME_RAW, rawBytes);
+        Memory.putInt(frame + TableFormat.FRAME_RAW, rawBytes | codec << TableFormat.FRAME_CODEC_SHIFT);
         Memory.putLong(frame, hash(frame, offset, storedBytes));
     }
 
@@ -60,6 +69,9 @@ final class Frame {
                     "a block of " + stored + " to " + TableFormat.RAW_MAX + " bytes unpacked",
                     raw + " bytes");
         }
+        if (!Codec.isKnown(codec(frame))) {
+            throw new CorruptionException(file, offset, "a block packed by LZ4 or ZSTD", "codec " + codec(frame));
+        }
     }
 
     /** Whether the payload is the raw bytes themselves. */
@@ -74,8 +86,11 @@ final class Frame {
         long raw = rawBytes(frame);
         if (stored == raw) {
             Memory.copy(payload, to, raw);
-        } else if (!Lz4.decompress(payload, (int) stored, to, (int) raw)) {
-            throw new CorruptionException(file, offset, "an LZ4 block of " + raw + " bytes", "other bytes");
+        } else {
+            Codec codec = Codec.of(codec(frame));
+            if (!codec.decompress(payload, (int) stored, to, (int) raw)) {
+                throw new CorruptionException(file, offset, raw + " bytes packed by " + codec, "other bytes");
+            }
         }
     }
 

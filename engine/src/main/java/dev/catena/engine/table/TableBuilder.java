@@ -11,8 +11,10 @@ import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.chain.ChunkSummary;
 import dev.catena.io.chain.ChunkWriter;
 import dev.catena.io.memory.Xxh64;
+import io.airlift.compress.v3.Compressor;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes one table from entries given in order.
@@ -36,8 +38,8 @@ public final class TableBuilder implements AutoCloseable {
     private final int blockBytes;
     private final int filterBitsPerKey;
     private final int filterProbes;
-    private final boolean compress;
-    private final Lz4 lz4 = new Lz4();
+    private final @Nullable Codec codec; // null to store blocks as they are
+    private final @Nullable Compressor compressor;
 
     private final BlockBuilder block;
     private final Buffer compressed = new Buffer(64 << 10, OWNER);
@@ -85,7 +87,12 @@ public final class TableBuilder implements AutoCloseable {
         this.blockBytes = blockBytes;
         this.filterBitsPerKey = filterBitsPerKey;
         filterProbes = filterBitsPerKey == 0 ? 0 : Filter.probes(filterBitsPerKey);
-        compress = compression == Compression.LZ4;
+        codec = switch (compression) {
+            case NONE -> null;
+            case LZ4 -> Codec.LZ4;
+            case ZSTD -> Codec.ZSTD;
+        };
+        compressor = codec == null ? null : codec.compressor();
         block = new BlockBuilder(blockBytes);
         boolean good = false;
         try {
@@ -286,15 +293,17 @@ public final class TableBuilder implements AutoCloseable {
         int raw = block.finish();
         long offset = writer.position();
         boolean smaller = false;
-        if (compress && raw <= COMPRESSED_MAX) {
-            int bound = lz4.bound(raw);
+        if (codec != null && compressor != null && raw <= COMPRESSED_MAX) {
+            int bound = compressor.maxCompressedLength(raw);
             compressed.ensure(TableFormat.FRAME_HEADER + (long) bound, 0);
             long frame = compressed.address();
-            int stored = lz4.compress(block.payload(), raw, frame + TableFormat.FRAME_HEADER, bound);
+            int stored = compressor.compress(
+                    Memory.ALL.asSlice(block.payload(), raw),
+                    Memory.ALL.asSlice(frame + TableFormat.FRAME_HEADER, bound));
             // Unless an eighth is saved, unpacking costs more than it is worth.
             smaller = stored <= raw - raw / 8;
             if (smaller) {
-                Frame.seal(frame, offset, stored, raw);
+                Frame.seal(frame, offset, stored, raw, codec.number);
                 writer.write(Memory.ALL, frame, TableFormat.FRAME_HEADER + (long) stored);
             }
         }
@@ -311,7 +320,7 @@ public final class TableBuilder implements AutoCloseable {
 
     /** Writes a frame whose payload lies behind its header's room, uncompressed. */
     private void writeFrame(long frame, int bytes) {
-        Frame.seal(frame, writer.position(), bytes, bytes);
+        Frame.seal(frame, writer.position(), bytes, bytes, 0);
         writer.write(Memory.ALL, frame, TableFormat.FRAME_HEADER + (long) bytes);
     }
 

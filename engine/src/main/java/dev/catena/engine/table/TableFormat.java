@@ -3,7 +3,7 @@ package dev.catena.engine.table;
 import dev.catena.io.chain.ChunkWriter;
 
 /**
- * The table file, version 1. All numbers are little-endian.
+ * The table file, version 2. All numbers are little-endian.
  *
  * <pre>
  * file       = body, tail
@@ -12,8 +12,8 @@ import dev.catena.io.chain.ChunkWriter;
  *
  * each of data, filter, index, root, properties is one frame:
  * frame      = u64 xxh64 of the frame's bytes from 8 on, seeded with the frame's offset in the file
- *              u32 stored bytes, u32 raw bytes
- *              payload, stored bytes long; an LZ4 block of the raw bytes, or the raw bytes themselves when stored = raw
+ *              u32 stored bytes, u32 raw bytes in the lower 30 bits, codec in the upper 2: 0 LZ4, 1 ZSTD
+ *              payload, stored bytes long; the raw bytes packed by the codec, or the raw bytes themselves when stored = raw
  *
  * data       = entry*, u32 restart*, u32 restart count                            (see {@link Block})
  * index,root = separators and offsets                                             (see {@link IndexBlock})
@@ -37,13 +37,19 @@ final class TableFormat {
     /** "CATENATB" in ASCII. */
     static final long MAGIC = 0x42544154454e4143L;
 
-    static final int VERSION = 1;
+    static final int VERSION = 2;
+
+    /** The oldest version that is read. It had LZ4 only: its frames' codec is 0. */
+    static final int VERSION_MIN = 1;
+
     static final int CHUNK_BYTES = ChunkWriter.CHUNK;
     static final int BODY_ALIGNMENT = 4096;
 
     static final int FRAME_HEADER = 16;
     static final int FRAME_STORED = 8;
     static final int FRAME_RAW = 12;
+    static final int FRAME_RAW_MASK = (1 << 30) - 1;
+    static final int FRAME_CODEC_SHIFT = 30;
 
     /** A frame's raw bytes at most: the largest value and key, and a block around them. */
     static final long RAW_MAX = 512L << 20;

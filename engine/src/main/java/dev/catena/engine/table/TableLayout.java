@@ -98,11 +98,14 @@ record TableLayout(
         }
         int version = Memory.getInt(footer + TableFormat.FOOTER_VERSION);
         int chunkBytes = Memory.getInt(footer + TableFormat.FOOTER_CHUNK_BYTES);
-        if (version != TableFormat.VERSION || chunkBytes != TableFormat.CHUNK_BYTES) {
+        if (version < TableFormat.VERSION_MIN
+                || version > TableFormat.VERSION
+                || chunkBytes != TableFormat.CHUNK_BYTES) {
             throw new CorruptionException(
                     path,
                     offset,
-                    "a table of version " + TableFormat.VERSION + " in chunks of " + TableFormat.CHUNK_BYTES,
+                    "a table of version " + TableFormat.VERSION_MIN + " to " + TableFormat.VERSION + " in chunks of "
+                            + TableFormat.CHUNK_BYTES,
                     "version " + version + " in chunks of " + chunkBytes);
         }
         TableLayout layout = new TableLayout(

@@ -15,9 +15,12 @@ import dev.catena.engine.entry.Model;
 import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.memory.NativeMemory;
+import dev.catena.io.memory.Xxh64;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -96,7 +99,9 @@ class TableTest {
         "60000, 150, 512, 10, NONE",
         "5000, 300, 4096, 0, NONE",
         "3000, 2000, 1024, 3, NONE",
-        "400, 200000, 4096, 20, LZ4"
+        "400, 200000, 4096, 20, LZ4",
+        "20000, 150, 4096, 10, ZSTD",
+        "400, 200000, 4096, 20, ZSTD"
     })
     void holdsWhatAMapHolds(int entries, int valueMax, int blockBytes, int filterBits, Compression compression)
             throws IOException {
@@ -278,6 +283,40 @@ class TableTest {
             Files.write(path, Arrays.copyOf(whole, length));
             assertThrows(CorruptionException.class, () -> open(path, properties), length + " bytes");
         }
+    }
+
+    /** Version 1 knew LZ4 only, and is otherwise the same. What comes after this version is refused. */
+    @Test
+    void readsVersionOneAndRefusesLaterOnes() throws IOException {
+        Model model = Model.random(new Random(1), 2000, 100);
+        Path path = directory.resolve("000001.table");
+        TableProperties properties = write(path, model, 4096, 10, Compression.LZ4);
+        byte[] whole = Files.readAllBytes(path);
+        Files.write(path, withVersion(whole, 1));
+        TableReader table = open(path, properties);
+        assertEquals(2000, table.verify(runtime, bytes -> {}));
+        try (InternalIterator iterator = table.iterator()) {
+            model.assertSame(iterator);
+        }
+        table.release();
+        for (int version : new int[] {0, TableFormat.VERSION + 1}) {
+            Files.write(path, withVersion(whole, version));
+            CorruptionException refused = assertThrows(CorruptionException.class, () -> open(path, properties));
+            assertTrue(refused.found().startsWith("version " + version), refused.found());
+        }
+    }
+
+    private static byte[] withVersion(byte[] table, int version) {
+        byte[] changed = table.clone();
+        ByteBuffer bytes = ByteBuffer.wrap(changed).order(ByteOrder.LITTLE_ENDIAN);
+        int footer = table.length - TableFormat.FOOTER_BYTES;
+        bytes.putInt(footer + TableFormat.FOOTER_VERSION, version);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment copy = Model.offHeap(arena, Arrays.copyOfRange(changed, footer, table.length));
+            bytes.putLong(
+                    footer + TableFormat.FOOTER_HASH, Xxh64.hash(copy, 0, TableFormat.FOOTER_HASH, TableFormat.MAGIC));
+        }
+        return changed;
     }
 
     /** Each byte in turn is changed: opening or verifying says so, and no lookup or walk ever gives other data. */
