@@ -6,6 +6,8 @@ open module dev.catena.compare {
     requires dev.catena.bpf;
     requires dev.catena.io;
     requires info.picocli;
+    requires jmh.core;
     requires java.management;
+    requires jdk.management;
     requires rocksdbjni;
 }

@@ -6,4 +6,6 @@ module dev.catena.engine {
     requires jdk.jfr;
 
     exports dev.catena.engine;
+    exports dev.catena.engine.memtable to
+            dev.catena.bench;
 }

@@ -124,8 +124,8 @@ public final class CatenaStore implements KeyValueStore {
             if (!iterator.isValid()) {
                 return false;
             }
-            key.copyFrom(iterator.keySegment());
-            value.copyFrom(iterator.valueSegment());
+            iterator.key(key);
+            iterator.value(value);
             return true;
         }
 

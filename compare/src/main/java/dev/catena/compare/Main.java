@@ -32,6 +32,7 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  catena compare                 all workloads on Catena and RocksDB, within three minutes",
             "  catena chains                  micro-benchmarks of chains on every backend",
+            "  catena jmh GetStations         micro-benchmarks of the store, station by station",
             "  catena doctor                  what this machine offers, and which backend is chosen",
             "  catena db DIR scan --limit 10  the first ten entries of a store",
             "  catena top DIR                 what the chains of an open store do, live",
@@ -69,7 +70,8 @@ public final class Main implements Runnable {
                 .addSubcommand(ChainsCommand.line(out, err))
                 .addSubcommand(new DoctorCommand(out))
                 .addSubcommand(DbCommand.line(out))
-                .addSubcommand(new TopCommand(out));
+                .addSubcommand(new TopCommand(out))
+                .addSubcommand(JmhCommand.line());
         line.setOut(new PrintWriter(out, true, StandardCharsets.UTF_8));
         line.setErr(new PrintWriter(err, true, StandardCharsets.UTF_8));
         line.setUsageHelpAutoWidth(true);
@@ -106,6 +108,7 @@ public final class Main implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is needed: compare, chains, doctor, db or top");
+        throw new ParameterException(
+                spec.commandLine(), "a command is needed: compare, chains, jmh, doctor, db or top");
     }
 }

@@ -278,6 +278,34 @@ public final class DbIterator implements AutoCloseable {
         }
     }
 
+    /** Copies as much of the key as fits. Returns its whole length in bytes. @throws IllegalStateException when it stands on no entry */
+    public int key(MemorySegment into) {
+        begin();
+        try {
+            checkValid();
+            int length = keyLength();
+            MemorySegment.copy(Memory.ALL, keyAddress(), into, 0, Math.min(length, into.byteSize()));
+            return length;
+        } finally {
+            end();
+        }
+    }
+
+    /** Copies as much of the value as fits. Returns its whole length in bytes. @throws IllegalStateException when it stands on no entry */
+    public int value(MemorySegment into) {
+        begin();
+        try {
+            checkValid();
+            int length = valueLength();
+            if (length > 0) {
+                MemorySegment.copy(Memory.ALL, valueAddress(), into, 0, Math.min(length, into.byteSize()));
+            }
+            return length;
+        } finally {
+            end();
+        }
+    }
+
     /** The key's bytes, read-only, valid until the iterator moves or closes. */
     public MemorySegment keySegment() {
         begin();
