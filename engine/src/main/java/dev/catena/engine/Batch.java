@@ -18,6 +18,7 @@ public final class Batch {
     private MemorySegment view = MemorySegment.ofArray(bytes);
     private int size;
     private int count;
+    private boolean merges;
 
     /** An empty batch. */
     public Batch() {}
@@ -28,9 +29,13 @@ public final class Batch {
      * @throws IllegalArgumentException when key or value are longer than {@link Limits} allow, or the batch would be
      */
     public Batch put(byte[] key, byte[] value) {
+        return add(Keys.PUT, key, value);
+    }
+
+    private Batch add(int kind, byte[] key, byte[] value) {
         Limits.checkKey(key.length);
         Limits.checkValue(value.length);
-        header(Keys.PUT, key.length, value.length);
+        header(kind, key.length, value.length);
         System.arraycopy(key, 0, bytes, size, key.length);
         size += key.length;
         System.arraycopy(value, 0, bytes, size, value.length);
@@ -40,14 +45,32 @@ public final class Batch {
 
     /** Adds a put. As {@link #put(byte[], byte[])}. */
     public Batch put(MemorySegment key, MemorySegment value) {
+        return add(Keys.PUT, key, value);
+    }
+
+    private Batch add(int kind, MemorySegment key, MemorySegment value) {
         int keyBytes = Limits.checkKey(key.byteSize());
         int valueBytes = Limits.checkValue(value.byteSize());
-        header(Keys.PUT, keyBytes, valueBytes);
+        header(kind, keyBytes, valueBytes);
         MemorySegment.copy(key, ValueLayout.JAVA_BYTE, 0, bytes, size, keyBytes);
         size += keyBytes;
         MemorySegment.copy(value, ValueLayout.JAVA_BYTE, 0, bytes, size, valueBytes);
         size += valueBytes;
         return this;
+    }
+
+    /**
+     * Adds an operand of the store's merge operator.
+     *
+     * @throws IllegalArgumentException as {@link #put(byte[], byte[])}
+     */
+    public Batch merge(byte[] key, byte[] operand) {
+        return add(Keys.MERGE, key, operand);
+    }
+
+    /** Adds an operand. As {@link #merge(byte[], byte[])}. */
+    public Batch merge(MemorySegment key, MemorySegment operand) {
+        return add(Keys.MERGE, key, operand);
     }
 
     /** Adds a deletion. Deleting what is not there is no error. */
@@ -82,6 +105,12 @@ public final class Batch {
     public void clear() {
         size = 0;
         count = 0;
+        merges = false;
+    }
+
+    /** Whether it has operands. */
+    boolean hasMerges() {
+        return merges;
     }
 
     /** The encoded operations: bytes 0 to {@link #bytes()} of this segment; valid until the next change. */
@@ -100,6 +129,7 @@ public final class Batch {
                     Math.min(Limits.BATCH_BYTES_MAX, Math.max(needed, (long) bytes.length * 2)));
             view = MemorySegment.ofArray(bytes);
         }
+        merges |= kind == Keys.MERGE;
         size = (int) Operations.putHeader(view, size, kind, keyBytes, valueBytes);
         count++;
     }

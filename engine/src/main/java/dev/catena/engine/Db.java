@@ -89,6 +89,30 @@ public final class Db implements AutoCloseable {
         put(key, value, Durability.BUFFERED);
     }
 
+    /**
+     * Has the store's {@link MergeOperator} apply an operand to a key's value, now or later: whoever reads sees it applied. Nothing is
+     * read here.
+     *
+     * @throws IllegalStateException when the store has no merge operator
+     */
+    public void merge(byte[] key, byte[] operand, Durability durability) {
+        merge(MemorySegment.ofArray(key), MemorySegment.ofArray(operand), durability);
+    }
+
+    /** As {@link #merge(byte[], byte[], Durability)}. */
+    public void merge(MemorySegment key, MemorySegment operand, Durability durability) {
+        int keyLength = Limits.checkKey(key.byteSize());
+        int operandLength = Limits.checkValue(operand.byteSize());
+        Objects.requireNonNull(durability);
+        store.checkMerges();
+        store.write(Keys.MERGE, key, keyLength, operand, operandLength, durability);
+    }
+
+    /** As {@link #merge(byte[], byte[], Durability)}, buffered. */
+    public void merge(byte[] key, byte[] operand) {
+        merge(key, operand, Durability.BUFFERED);
+    }
+
     /** Removes a key; no error when it is not there. */
     public void delete(byte[] key, Durability durability) {
         Limits.checkKey(key.length);

@@ -4,6 +4,7 @@ import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
+import dev.catena.engine.entry.Operands;
 import dev.catena.io.chain.ChainIoException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -35,6 +36,10 @@ public final class DbIterator implements AutoCloseable {
     // it stands before
     // all versions of the key shown, and copies are shown: the key in `settled`, the value in `saved`. To turn round is
     // to seek.
+    //
+    // An operand that is a key's newest visible version is merged with the versions after it. Then, forward as well,
+    // `entries` has left
+    // it, and copies are shown.
     //
     // Of a key with many versions a few are stepped over one by one, then they are passed by a seek.
     //
@@ -72,6 +77,7 @@ public final class DbIterator implements AutoCloseable {
     private final ReadState state;
     private final InternalIterator entries;
     private final long snapshot;
+    private final @Nullable MergeOperator operator;
     private final Consumer<DbIterator> closer;
 
     /** Off-heap copies of the bounds, the upper one behind the lower. */
@@ -85,11 +91,15 @@ public final class DbIterator implements AutoCloseable {
     private boolean valid;
     private boolean backward;
 
+    /** Whether the key in {@link #settled} and the value in {@link #saved} are shown. */
+    private boolean showsCopies;
+
     private final Buffer settled = new Buffer(FIRST_KEY_BYTES, OWNER);
 
     /** -1 when there is no settled key. */
     private int settledLength = -1;
 
+    private @Nullable Operands operands;
     private @Nullable Buffer saved;
     private int savedLength;
 
@@ -110,6 +120,7 @@ public final class DbIterator implements AutoCloseable {
      * @param snapshot the largest sequence number to see
      * @param lower the smallest key to show
      * @param upper the smallest key above those to show, or null
+     * @param operator merges operands; null where there are none
      * @param closer called once, when this closes
      */
     DbIterator(
@@ -118,10 +129,12 @@ public final class DbIterator implements AutoCloseable {
             long snapshot,
             byte[] lower,
             byte @Nullable [] upper,
+            @Nullable MergeOperator operator,
             Consumer<DbIterator> closer) {
         this.state = state;
         this.entries = entries;
         this.snapshot = snapshot;
+        this.operator = operator;
         this.closer = closer;
         lowerLength = lower.length;
         upperLength = upper == null ? -1 : upper.length;
@@ -154,6 +167,7 @@ public final class DbIterator implements AutoCloseable {
         try {
             valid = false;
             backward = false;
+            showsCopies = false;
             settledLength = -1;
             if (lowerLength > 0 && Keys.compare(key, length, bounds.address(), lowerLength) < 0) {
                 entries.seek(bounds.address(), lowerLength, Keys.seekTrailer(snapshot));
@@ -222,7 +236,10 @@ public final class DbIterator implements AutoCloseable {
             valid = false;
             if (backward) {
                 backward = false;
+                showsCopies = false;
                 entries.seek(settled.address(), settledLength, AFTER_VERSIONS);
+            } else if (showsCopies) {
+                showsCopies = false; // the entries are past what was merged
             } else {
                 settle();
                 entries.next();
@@ -243,7 +260,9 @@ public final class DbIterator implements AutoCloseable {
             valid = false;
             if (!backward) {
                 backward = true;
-                settle(); // the key moves with the entries
+                if (!showsCopies) {
+                    settle(); // the key moves with the entries
+                }
                 entries.seekBefore(settled.address(), settledLength, BEFORE_VERSIONS);
             }
             findVisibleBefore();
@@ -379,6 +398,12 @@ public final class DbIterator implements AutoCloseable {
                         return;
                     }
                     settle();
+                    if (Keys.kind(trailer) == Keys.MERGE) {
+                        mergeOlder();
+                        showsCopies = true;
+                        valid = true;
+                        return;
+                    }
                     versions = 0;
                 } else if (++versions > VERSIONS_STEPPED) {
                     versions = 0;
@@ -392,6 +417,7 @@ public final class DbIterator implements AutoCloseable {
 
     /** From the oldest version of a key goes down to the first key with a visible value, saves that, and stands before its versions. */
     private void findVisibleBefore() {
+        showsCopies = true;
         while (entries.isValid() && !isBelow()) {
             settle();
             boolean found = false;
@@ -399,11 +425,18 @@ public final class DbIterator implements AutoCloseable {
             do {
                 if (++versions > VERSIONS_STEPPED) {
                     entries.seek(settled.address(), settledLength, Keys.seekTrailer(snapshot));
-                    found = entries.isValid() && isSettled() && saveValue();
+                    found = entries.isValid() && isSettled() && saveNewest();
                     entries.seekBefore(settled.address(), settledLength, BEFORE_VERSIONS);
                     break;
                 }
-                if (Keys.sequence(entries.trailer()) <= snapshot) {
+                long trailer = entries.trailer();
+                if (Keys.sequence(trailer) <= snapshot) {
+                    if (Keys.kind(trailer) == Keys.MERGE) {
+                        // Of the versions that a key is known to have this is not the newest, perhaps: all are looked
+                        // at from there.
+                        versions = VERSIONS_STEPPED;
+                        continue;
+                    }
                     found = saveValue();
                 }
                 entries.prev();
@@ -415,23 +448,66 @@ public final class DbIterator implements AutoCloseable {
         }
     }
 
+    /** Saves the value that the key has whose newest visible version the entries stand on; false when it is a deletion. */
+    private boolean saveNewest() {
+        if (Keys.kind(entries.trailer()) == Keys.MERGE) {
+            mergeOlder();
+            return true;
+        }
+        return saveValue();
+    }
+
     /** Copies the value of the entry; false when it is a deletion. */
     private boolean saveValue() {
         if (Keys.kind(entries.trailer()) != Keys.PUT) {
             return false;
         }
+        Buffer buffer = room(entries.valueLength());
+        if (savedLength > 0) {
+            Memory.copy(entries.valueAddress(), buffer.address(), savedLength);
+        }
+        return true;
+    }
+
+    /** Saves what the operands from the entry on make, which is of the settled key, and stands on the first version not needed for it. */
+    private void mergeOlder() {
+        Operands gathered = operands;
+        if (gathered == null) {
+            gathered = new Operands();
+            operands = gathered;
+        }
+        try {
+            gathered.addOlder(entries);
+            for (entries.next(); entries.isValid() && isSettled(); entries.next()) {
+                int kind = Keys.kind(entries.trailer());
+                if (kind != Keys.MERGE) {
+                    if (kind == Keys.PUT) {
+                        gathered.setBase(entries);
+                    }
+                    break;
+                }
+                gathered.addOlder(entries);
+            }
+            byte[] key = settledLength == 0 ? new byte[0] : Memory.toArray(settled.address(), settledLength);
+            byte[] value = gathered.fold(operator, key);
+            Buffer buffer = room(value.length);
+            MemorySegment.copy(value, 0, buffer.segment(), ValueLayout.JAVA_BYTE, 0, value.length);
+        } finally {
+            gathered.clear();
+        }
+    }
+
+    /** Where a value of so many bytes is to be saved. */
+    private Buffer room(int bytes) {
         Buffer buffer = saved;
         if (buffer == null) {
             buffer = new Buffer(FIRST_KEY_BYTES, OWNER);
             saved = buffer;
         }
-        savedLength = entries.valueLength();
+        savedLength = bytes;
         buffer.shrink(KEPT_BYTES);
         buffer.ensure(savedLength, 0);
-        if (savedLength > 0) {
-            Memory.copy(entries.valueAddress(), buffer.address(), savedLength);
-        }
-        return true;
+        return buffer;
     }
 
     private boolean isAbove() {
@@ -460,20 +536,20 @@ public final class DbIterator implements AutoCloseable {
     }
 
     private long keyAddress() {
-        return backward ? settled.address() : entries.keyAddress();
+        return showsCopies ? settled.address() : entries.keyAddress();
     }
 
     private int keyLength() {
-        return backward ? settledLength : entries.keyLength();
+        return showsCopies ? settledLength : entries.keyLength();
     }
 
     private long valueAddress() {
         Buffer buffer = saved;
-        return backward && buffer != null ? buffer.address() : entries.valueAddress();
+        return showsCopies && buffer != null ? buffer.address() : entries.valueAddress();
     }
 
     private int valueLength() {
-        return backward ? savedLength : entries.valueLength();
+        return showsCopies ? savedLength : entries.valueLength();
     }
 
     private void checkValid() {

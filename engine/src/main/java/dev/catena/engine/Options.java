@@ -24,6 +24,9 @@ public final class Options {
     /** The text for the compression that all levels have. */
     private static final String SAME = "same";
 
+    /** The name of no merge operator. */
+    static final String NONE = "none";
+
     private static final Options DEFAULTS = new Options();
 
     private boolean createIfMissing = true;
@@ -38,6 +41,11 @@ public final class Options {
     private long tableBytes = 64L << 20;
     private long levelOneBytes = 256L << 20;
     private int levelZeroTrigger = 4;
+
+    private @Nullable MergeOperator mergeOperator;
+
+    /** Its name, also where a store tells the name of an operator that is not here; {@link #NONE} for none. */
+    private String mergeOperatorName = NONE;
 
     private StoreListener listener = StoreListener.NONE;
 
@@ -67,7 +75,8 @@ public final class Options {
             new Kept(
                     "levelZeroTrigger",
                     Options::levelZeroTrigger,
-                    (o, text) -> o.withLevelZeroTrigger(Integer.parseInt(text))));
+                    (o, text) -> o.withLevelZeroTrigger(Integer.parseInt(text))),
+            new Kept(OptionsFile.MERGE_OPERATOR, o -> o.mergeOperatorName, Options::withMergeOperatorNamed));
 
     private Options() {}
 
@@ -84,6 +93,8 @@ public final class Options {
         tableBytes = other.tableBytes;
         levelOneBytes = other.levelOneBytes;
         levelZeroTrigger = other.levelZeroTrigger;
+        mergeOperator = other.mergeOperator;
+        mergeOperatorName = other.mergeOperatorName;
         listener = other.listener;
     }
 
@@ -160,9 +171,42 @@ public final class Options {
         return with(copy -> copy.levelZeroTrigger = tables);
     }
 
+    /**
+     * What {@link Db#merge(byte[], byte[])} does. A store that was opened with an operator once is only opened with one of the same
+     * name. Default none: merging is refused.
+     *
+     * @throws IllegalArgumentException when its name is empty, {@code none}, or more than a line
+     */
+    public Options withMergeOperator(MergeOperator operator) {
+        String name = operator.name();
+        if (name.isEmpty()
+                || name.equals(NONE)
+                || !name.equals(name.strip())
+                || name.lines().count() > 1) {
+            throw new IllegalArgumentException("'" + name + "' cannot be the name of a merge operator");
+        }
+        return with(copy -> {
+            copy.mergeOperator = operator;
+            copy.mergeOperatorName = name;
+        });
+    }
+
+    /** With an operator of {@link MergeOperators}, or just the name of another: then operands are neither merged nor shown. */
+    private Options withMergeOperatorNamed(String name) {
+        return with(copy -> {
+            copy.mergeOperator = MergeOperators.named(name);
+            copy.mergeOperatorName = name;
+        });
+    }
+
     /** Who hears of flushes, compactions, slow-downs and failures. Default nobody. */
     public Options withListener(StoreListener hears) {
         return with(copy -> copy.listener = hears);
+    }
+
+    /** See {@link #withMergeOperator}; null for none, and when it is none that this program knows by its name ({@link #stored}). */
+    public @Nullable MergeOperator mergeOperator() {
+        return mergeOperator;
     }
 
     /** See {@link #withListener}. */
@@ -232,7 +276,8 @@ public final class Options {
 
     /**
      * The options that the store in a directory was last opened with, as its file {@code OPTIONS} says. A store of its own machine and
-     * program: listener and {@link #createIfMissing} are the defaults.
+     * program: listener and {@link #createIfMissing} are the defaults, and a merge operator that is not of {@link MergeOperators} is known
+     * by name only: opened so, the store shows all but merged values, which throw {@link MergeException}, and compaction keeps operands.
      *
      * @throws StoreIoException when there is no such file
      * @throws CorruptionException when it says something else than options

@@ -27,6 +27,9 @@ final class OptionsFile {
     /** What must be the same at every opening. */
     private static final Map<String, String> FIXED = new TreeMap<>(Map.of("format", "1", "keyOrder", "unsigned bytes"));
 
+    /** The line with the name of the merge operator: what is stored with one makes sense with that only. */
+    static final String MERGE_OPERATOR = "mergeOperator";
+
     private OptionsFile() {}
 
     /**
@@ -49,6 +52,27 @@ final class OptionsFile {
                             found == null ? "no such line" : name + " = " + found);
                 }
             });
+        }
+    }
+
+    /**
+     * Checks what cannot change, for a store about to be opened.
+     *
+     * @throws IllegalArgumentException when the store has another merge operator
+     */
+    static void check(StoreDirectory directory, Options options) {
+        check(directory);
+        if (Files.exists(directory.options())) {
+            String stored =
+                    lines(directory.options(), text(directory.options())).getOrDefault(MERGE_OPERATOR, Options.NONE);
+            String given = options.texts().get(MERGE_OPERATOR);
+            if (!stored.equals(Options.NONE) && !stored.equals(given)) {
+                throw new IllegalArgumentException(
+                        "store " + directory.path() + " was written with merge operator '" + stored
+                                + "' and cannot be opened with "
+                                + (Options.NONE.equals(given) ? "none" : "'" + given + "'")
+                                + ": give the same one by Options.withMergeOperator");
+            }
         }
     }
 

@@ -1,12 +1,17 @@
 package dev.catena.engine;
 
 import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.MultiLookup;
+import dev.catena.engine.entry.Operands;
 import dev.catena.engine.entry.ValueSink;
 import dev.catena.engine.memtable.Memtable;
 import dev.catena.engine.version.Version;
+import dev.catena.io.chain.ChainIoException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -24,6 +29,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class ReadState {
     private static final int STRIPES = 16;
+    /** Operands of a key that follow one another in the active memtable, at most. */
+    private static final int OPERANDS_BOUND = 64;
+
     private static final int STRIDE = 32; // ints: two cache lines, since they are fetched in pairs
 
     /** The memtable that takes writes. */
@@ -33,6 +41,9 @@ final class ReadState {
     final List<Memtable> immutables;
 
     final Version version;
+
+    /** Merges operands; null where there are none. */
+    final @Nullable MergeOperator operator;
 
     private final Memtable[] memtables;
     private final AtomicIntegerArray pins = new AtomicIntegerArray((STRIPES + 1) * STRIDE);
@@ -44,10 +55,17 @@ final class ReadState {
     /**
      * Retains what it is given.
      *
+     * @param operator merges operands; null where there are none
      * @param live counted up now, and down when this lets go
      */
-    ReadState(Memtable active, List<Memtable> immutables, Version version, AtomicInteger live) {
+    ReadState(
+            Memtable active,
+            List<Memtable> immutables,
+            Version version,
+            @Nullable MergeOperator operator,
+            AtomicInteger live) {
         this.live = live;
+        this.operator = operator;
         this.active = active;
         this.immutables = List.copyOf(immutables);
         this.version = version;
@@ -65,13 +83,50 @@ final class ReadState {
 
     /** Looks a key (off-heap) up. The caller has pinned the state. */
     Lookup get(MemorySegment key, int length, long snapshot, ValueSink sink) {
+        Lookup found = find(key, length, snapshot, 0, sink);
+        return found == Lookup.MERGE ? merge(key, length, snapshot, 0, sink) : found;
+    }
+
+    private Lookup find(MemorySegment key, int length, long snapshot, long floor, ValueSink sink) {
         for (Memtable memtable : memtables) {
-            Lookup found = memtable.find(key, 0, length, snapshot, sink);
+            Lookup found = memtable.find(key, 0, length, snapshot, floor, sink);
             if (found != Lookup.ABSENT) {
                 return found;
             }
         }
-        return version.get(key, length, snapshot, sink);
+        return version.get(key, length, snapshot, floor, sink);
+    }
+
+    /** Looks a key up whose newest version is an operand: gathers operands and base from all sources, and gives the sink what they make. */
+    private Lookup merge(MemorySegment key, int length, long snapshot, long floor, ValueSink sink) {
+        Operands operands = new Operands();
+        Lookup unused = find(key, length, snapshot, floor, operands);
+        byte[] value = operands.fold(operator, key.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE));
+        sink.accept(MemorySegment.ofArray(value), 0, value.length);
+        return Lookup.FOUND;
+    }
+
+    /**
+     * After so many operands that follow one another in the active memtable, puts under the newest one the value that the others make,
+     * so that no lookup has to go through more. It has the same sequence number; in the order of trailers a value comes after an
+     * operand. The caller may write to the memtable.
+     */
+    void boundOperands(int operands, long sequence, MemorySegment key, long keyOffset, int keyLength) {
+        if (operands == 0 || operands % OPERANDS_BOUND != 0) {
+            return;
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment copy = arena.allocate(Math.max(1, keyLength));
+            MemorySegment.copy(key, keyOffset, copy, 0, keyLength);
+            Lookup unused = get(
+                    copy,
+                    keyLength,
+                    sequence - 1,
+                    (value, offset, length) ->
+                            active.put(sequence, Keys.PUT, copy, 0, keyLength, value, offset, length));
+        } catch (StoreException | ChainIoException e) {
+            // Whoever reads the key is told. Tried again after as many operands.
+        }
     }
 
     /** Looks many keys up. The caller has pinned the state. */
@@ -80,6 +135,8 @@ final class ReadState {
             keys.ask(memtable::find);
         }
         version.get(keys);
+        keys.askMerged((key, offset, length, snapshot, floor, sink) ->
+                merge(key.asSlice(offset, length), length, snapshot, floor, sink));
     }
 
     /** Iterators over all entries of a range, and perhaps others; the caller closes them, and holds a reference until then. */

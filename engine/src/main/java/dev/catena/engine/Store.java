@@ -217,7 +217,7 @@ final class Store {
             }
             Manifest.empty().write(directory);
         }
-        OptionsFile.check(directory);
+        OptionsFile.check(directory, options);
         Manifest manifest = Manifest.read(directory.manifest());
         cache = undo.add(new BlockCache(options.cacheBytes()));
         long nextNumber = Math.max(manifest.nextNumber(), Recovery.highestNumber(files) + 1);
@@ -239,7 +239,7 @@ final class Store {
         }
         active = new Sealable(recovery.takeMemtable(), firstLog < 0 && log != null ? log.number() : firstLog);
         Version version = versions.retainCurrent();
-        current = new ReadState(active.memtable, newestFirst(), version, liveStates);
+        current = new ReadState(active.memtable, newestFirst(), version, options.mergeOperator(), liveStates);
         version.release();
         readers.allowCoreThreadTimeOut(true);
         flushThread.setDaemon(true);
@@ -292,7 +292,8 @@ final class Store {
                 Log log = log();
                 end = log.append(sequence, kind, key, 0, keyLength, value, 0, valueLength);
                 try {
-                    active.memtable.put(sequence, kind, key, 0, keyLength, value, 0, valueLength);
+                    int operands = active.memtable.put(sequence, kind, key, 0, keyLength, value, 0, valueLength);
+                    state().boundOperands(operands, sequence, key, 0, keyLength);
                 } catch (RuntimeException | Error e) {
                     log.abandon(e);
                     throw e;
@@ -307,6 +308,14 @@ final class Store {
             }
         } finally {
             gate.exit(entered);
+        }
+    }
+
+    /** Refuses operands where nothing merges them. */
+    void checkMerges() {
+        if (options.mergeOperator() == null) {
+            throw new IllegalStateException(
+                    "store " + path + " was opened without a merge operator: see Options.withMergeOperator");
         }
     }
 
@@ -339,6 +348,9 @@ final class Store {
 
     /** Appends a batch and makes it visible. Returns the position in the log by which it is durable. */
     private long append(Batch batch) {
+        if (batch.hasMerges()) {
+            checkMerges();
+        }
         if (batch.count() == 0) {
             health.check();
             return log().published();
@@ -364,8 +376,8 @@ final class Store {
         try {
             Operations operations = new Operations(encoded, 0, bytes);
             while (operations.next()) {
-                active.memtable.put(
-                        sequence++,
+                int operands = active.memtable.put(
+                        sequence,
                         operations.kind(),
                         encoded,
                         operations.keyOffset(),
@@ -373,6 +385,8 @@ final class Store {
                         encoded,
                         operations.valueOffset(),
                         operations.valueLength());
+                state().boundOperands(operands, sequence, encoded, operations.keyOffset(), operations.keyLength());
+                sequence++;
             }
         } catch (RuntimeException | Error e) {
             // Entries that are in already cannot be taken out, and their sequence numbers not be given out again.
@@ -484,7 +498,7 @@ final class Store {
     /** Lets readers have the memtables as they are and a version, under the append lock. */
     private void replaceState(Version version) {
         ReadState before = state();
-        current = new ReadState(active.memtable, newestFirst(), version, liveStates);
+        current = new ReadState(active.memtable, newestFirst(), version, options.mergeOperator(), liveStates);
         before.retire();
         changed.signalAll();
     }
@@ -572,7 +586,8 @@ final class Store {
             byte[] upper = options.upper();
             InternalIterator entries = MergingIterator.of(state.iterators(lower, upper));
             state.retain();
-            DbIterator iterator = new DbIterator(state, entries, sequence, lower, upper, this::iteratorClosed);
+            DbIterator iterator =
+                    new DbIterator(state, entries, sequence, lower, upper, state.operator, this::iteratorClosed);
             synchronized (iterators) {
                 iterators.add(iterator);
             }

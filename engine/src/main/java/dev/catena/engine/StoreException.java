@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract sealed class StoreException extends RuntimeException
         permits CorruptionException,
+                MergeException,
                 StoreClosedException,
                 StoreIoException,
                 StoreLockedException,

@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Random;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -49,7 +50,8 @@ class ModelTest {
                 .withLevelOneBytes(256 << 10)
                 .withCacheBytes(1 << 20)
                 .withBlockBytes(1024)
-                .withCompression(compression);
+                .withCompression(compression)
+                .withMergeOperator(new Appending(random.nextBoolean()));
         for (int opening = 0; opening < 6; opening++) {
             try (Db db = Db.open(directory, options)) {
                 compareAll(db.iterator(), model);
@@ -63,9 +65,38 @@ class ModelTest {
         }
     }
 
+    /** Appends operands; some can combine them. */
+    private record Appending(boolean combines) implements MergeOperator {
+        @Override
+        public String name() {
+            return "appending";
+        }
+
+        @Override
+        public byte[] merge(byte[] key, byte @Nullable [] base, List<byte[]> operands) {
+            return MergeOperators.append(new byte[0]).merge(key, base, operands);
+        }
+
+        @Override
+        public byte @Nullable [] combine(byte[] key, List<byte[]> operands) {
+            return combines ? merge(key, null, operands) : null;
+        }
+    }
+
+    private static byte[] append(byte[] value, byte[] operand) {
+        byte[] appended = Arrays.copyOf(value, value.length + operand.length);
+        System.arraycopy(operand, 0, appended, value.length, operand.length);
+        return appended;
+    }
+
     private void step(Db db) {
         int choice = random.nextInt(1000);
-        if (choice < 450) {
+        if (choice < 60) {
+            byte[] key = key();
+            byte[] operand = value();
+            db.merge(key, operand, durability());
+            model.merge(key, operand, ModelTest::append);
+        } else if (choice < 450) {
             byte[] key = key();
             byte[] value = value();
             if (random.nextBoolean()) {
@@ -84,9 +115,14 @@ class ModelTest {
             Batch batch = new Batch();
             for (int i = random.nextInt(30); i >= 0; i--) {
                 byte[] key = key();
-                if (random.nextInt(3) == 0) {
+                int kind = random.nextInt(6);
+                if (kind < 2) {
                     batch.delete(key);
                     model.remove(key);
+                } else if (kind < 4) {
+                    byte[] operand = value();
+                    batch.merge(key, operand);
+                    model.merge(key, operand, ModelTest::append);
                 } else {
                     byte[] value = value();
                     batch.put(key, value);
@@ -117,10 +153,16 @@ class ModelTest {
             multiGet(db);
         } else if (choice < 978) {
             byte[] key = key();
-            for (int i = random.nextInt(40); i >= 0; i--) {
+            boolean merges = random.nextBoolean();
+            for (int i = random.nextInt(merges ? 200 : 40); i >= 0; i--) {
                 byte[] value = value();
-                db.put(key, value);
-                model.put(key, value);
+                if (merges) {
+                    db.merge(key, value);
+                    model.merge(key, value, ModelTest::append);
+                } else {
+                    db.put(key, value);
+                    model.put(key, value);
+                }
             }
         } else if (choice < 981) {
             if (walks.size() < 5) {

@@ -4,8 +4,6 @@ import dev.catena.engine.Compression;
 import dev.catena.engine.Options;
 import dev.catena.engine.StoreClosedException;
 import dev.catena.engine.entry.InternalIterator;
-import dev.catena.engine.entry.Keys;
-import dev.catena.engine.entry.Memory;
 import dev.catena.engine.table.TableBuilder;
 import dev.catena.engine.table.TableProperties;
 import dev.catena.engine.version.StoreDirectory;
@@ -14,31 +12,24 @@ import dev.catena.engine.version.TableMeta;
 import dev.catena.engine.version.VersionSet;
 import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainRuntime;
-import dev.catena.io.memory.NativeMemory;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes sorted entries to new tables: of each key the newest version and those that an open snapshot sees.
+ * Writes what is needed of sorted entries ({@link Survivors}) to new tables: for the newest reader, and for open snapshots.
  *
  * <p>No other reader needs older versions: an iterator holds on to the memtables and tables that it was made over, and a lookup to those
- * current when it began. A snapshot sees of each key the newest version that is not newer than itself. One that is opened while this
- * writes is not older than any entry of the input, and so sees the newest versions. A deletion is left out where no older data lies
- * below ({@link Below}) and no snapshot is older than it.
+ * current when it began.
  *
  * <p>All versions of a key go into one table, so that tables of a level do not overlap.
  *
  * <p>If anything goes wrong what was written is deleted, and the inputs stay as they were. One use, one thread.
  */
 public final class TableWriter {
-    private static final int FIRST_KEY_BYTES = 256;
-
     private final ChainRuntime runtime;
     private final StoreDirectory directory;
     private final VersionSet versions;
@@ -83,47 +74,28 @@ public final class TableWriter {
     public List<TableFile> write(InternalIterator input, Below below, long tableBytes, Compression compression) {
         List<TableFile> finished = new ArrayList<>();
         Output output = null;
-        MemorySegment last = NativeMemory.allocate(FIRST_KEY_BYTES, "compaction");
-        int lastLength = -1;
-        long newer = 0; // sequence number of the version before, of the same key
-        long[] open = snapshots.get();
-        long oldest = open.length == 0 ? Long.MAX_VALUE : open[0];
-        try {
+        try (Survivors entries = new Survivors(input, below, snapshots.get(), options.mergeOperator())) {
             int untilCheck = 0;
-            for (input.seekToFirst(); input.isValid(); input.next()) {
+            while (entries.next()) {
                 if (untilCheck-- == 0) {
                     untilCheck = 1000;
                     if (cancelled.getAsBoolean()) {
                         throw new StoreClosedException("store " + directory.path());
                     }
                 }
-                long key = input.keyAddress();
-                int length = input.keyLength();
-                long trailer = input.trailer();
-                long sequence = Keys.sequence(trailer);
-                boolean older = length == lastLength && Keys.compare(key, length, last.address(), lastLength) == 0;
-                boolean needed = !older || isSeen(open, sequence, newer);
-                newer = sequence;
-                if (!older) {
-                    if (length > last.byteSize()) {
-                        NativeMemory.free(last);
-                        last = NativeMemory.allocate(2L * length, "compaction");
-                    }
-                    Memory.copy(key, last.address(), length);
-                    lastLength = length;
-                    if (output != null && output.builder.estimatedBytes() >= tableBytes) {
-                        finished.add(output.finish());
-                        output = null;
-                    }
-                }
-                if (!needed
-                        || (Keys.kind(trailer) == Keys.DELETE && sequence <= oldest && !below.mayHave(key, length))) {
-                    continue;
+                if (output != null && entries.isFirstOfKey() && output.builder.estimatedBytes() >= tableBytes) {
+                    finished.add(output.finish());
+                    output = null;
                 }
                 if (output == null) {
                     output = new Output(compression);
                 }
-                output.builder.add(input);
+                output.builder.add(
+                        entries.keyAddress(),
+                        entries.keyLength(),
+                        entries.trailer(),
+                        entries.valueAddress(),
+                        entries.valueLength());
             }
             if (output != null) {
                 finished.add(output.finish());
@@ -141,16 +113,7 @@ public final class TableWriter {
             }
             versions.deleteObsolete();
             throw e;
-        } finally {
-            NativeMemory.free(last);
         }
-    }
-
-    /** Whether a snapshot sees a version that is followed by a newer one. */
-    private static boolean isSeen(long[] snapshots, long sequence, long newer) {
-        int found = Arrays.binarySearch(snapshots, sequence);
-        int first = found < 0 ? -found - 1 : found;
-        return first < snapshots.length && snapshots[first] < newer;
     }
 
     /** One table being written. */

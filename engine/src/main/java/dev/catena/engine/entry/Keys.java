@@ -13,6 +13,9 @@ public final class Keys {
     /** Kind of an entry that gives its key a value. */
     public static final int PUT = 1;
 
+    /** Kind of an entry whose value is an operand of the store's merge operator, to be applied to what the key has before it. */
+    public static final int MERGE = 2;
+
     /** The largest sequence number. */
     public static final long MAX_SEQUENCE = (1L << 56) - 1;
 
@@ -33,7 +36,7 @@ public final class Keys {
         return trailer >>> 8;
     }
 
-    /** The kind in a trailer: {@link #PUT} or {@link #DELETE}. */
+    /** The kind in a trailer: {@link #PUT}, {@link #DELETE} or {@link #MERGE}. */
     public static int kind(long trailer) {
         return (int) trailer & 0xff;
     }

@@ -3,6 +3,7 @@ package dev.catena.engine.entry;
 import dev.catena.io.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +22,13 @@ public final class MultiLookup implements AutoCloseable, ValueSink {
     private final int[] pending;
 
     private int pendingCount;
+
+    /** Keys whose newest version is an operand. */
+    private final List<Integer> merged = new ArrayList<>();
+
+    /** Of each key: the sequence number up to which its versions are deleted; null when none are. */
+    private long @Nullable [] floors;
+
     private final byte[] @Nullable [] values;
     private byte @Nullable [] value;
 
@@ -28,7 +36,15 @@ public final class MultiLookup implements AutoCloseable, ValueSink {
     @FunctionalInterface
     public interface Source {
         /** Looks a key up; see {@link Lookup}. */
-        Lookup find(MemorySegment key, long keyOffset, int keyLength, long snapshotSequence, ValueSink sink);
+        Lookup find(
+                MemorySegment key, long keyOffset, int keyLength, long snapshotSequence, long floor, ValueSink sink);
+    }
+
+    /** What knows ranges of keys that were deleted. */
+    @FunctionalInterface
+    public interface Floors {
+        /** The sequence number up to which a key's versions are deleted, as of a snapshot; 0 for none. */
+        long floor(long key, int length, long snapshot);
     }
 
     /**
@@ -66,14 +82,36 @@ public final class MultiLookup implements AutoCloseable, ValueSink {
         int left = 0;
         for (int i = 0; i < pendingCount; i++) {
             int key = pending[i];
-            Lookup found = source.find(keys, offsets[key], lengths[key], snapshot, this);
+            Lookup found =
+                    source.find(keys, offsets[key], lengths[key], snapshot, floors == null ? 0 : floors[key], this);
             if (found == Lookup.FOUND) {
                 values[key] = value;
             } else if (found == Lookup.ABSENT) {
                 pending[left++] = key;
+            } else if (found == Lookup.MERGE) {
+                merged.add(key);
             }
         }
         pendingCount = left;
+    }
+
+    /** Asks for the keys whose newest version is an operand, from a source that merges it with older ones. */
+    public void askMerged(Source source) {
+        for (int key : merged) {
+            if (source.find(keys, offsets[key], lengths[key], snapshot, floors == null ? 0 : floors[key], this)
+                    == Lookup.FOUND) {
+                values[key] = value;
+            }
+        }
+        merged.clear();
+    }
+
+    /** Asks up to which sequence number each key's versions are deleted. */
+    public void askFloors(Floors source) {
+        floors = new long[lengths.length];
+        for (int i = 0; i < floors.length; i++) {
+            floors[i] = source.floor(keys.address() + offsets[i], lengths[i], snapshot);
+        }
     }
 
     /** Whether every key is decided. */

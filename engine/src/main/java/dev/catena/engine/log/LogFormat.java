@@ -3,7 +3,7 @@ package dev.catena.engine.log;
 import dev.catena.engine.entry.Memory;
 
 /**
- * The bytes of a log file, version 1. All numbers are little-endian.
+ * The bytes of a log file, version 2. All numbers are little-endian.
  *
  * <p>A log is a stream of records from offset 0, each at a multiple of 8:
  *
@@ -33,7 +33,11 @@ final class LogFormat {
     /** "CATENALG" read as a little-endian number. */
     static final long MAGIC = 0x474C414E45544143L;
 
-    static final int VERSION = 1;
+    static final int VERSION = 2;
+
+    /** The oldest version that is read. It had no operands. */
+    static final int VERSION_MIN = 1;
+
     static final int START_PAYLOAD_BYTES = 16;
     static final int START_BYTES = HEADER_BYTES + START_PAYLOAD_BYTES;
 

@@ -167,9 +167,12 @@ public final class LogReader implements AutoCloseable {
             throw new CorruptionException(path, 0, "a log's start record", "another record");
         }
         int version = Memory.getInt(address + LogFormat.HEADER_BYTES + 8);
-        if (version != LogFormat.VERSION) {
+        if (version < LogFormat.VERSION_MIN || version > LogFormat.VERSION) {
             throw new CorruptionException(
-                    path, LogFormat.HEADER_BYTES + 8, "log version " + LogFormat.VERSION, "version " + version);
+                    path,
+                    LogFormat.HEADER_BYTES + 8,
+                    "log version " + LogFormat.VERSION_MIN + " to " + LogFormat.VERSION,
+                    "version " + version);
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.catena.engine.log;
 
 import dev.catena.engine.Limits;
+import dev.catena.engine.entry.Keys;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
@@ -44,7 +45,7 @@ public final class Operations {
         at += varintBytes((int) key);
         long value = key < 0 ? -1 : varint(at);
         at += varintBytes((int) value);
-        boolean sane = (kind == 1 || (kind == 0 && value == 0))
+        boolean sane = (kind == Keys.PUT || kind == Keys.MERGE || (kind == Keys.DELETE && value == 0))
                 && key >= 0
                 && key <= Limits.KEY_BYTES_MAX
                 && value >= 0

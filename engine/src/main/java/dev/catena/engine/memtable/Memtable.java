@@ -24,7 +24,7 @@ import java.util.List;
  *   0  u64 prefix            first 8 bytes of the user key as a big-endian number (a comparison seldom needs more)
  *   8  u64 trailer           sequence and kind
  *  16  u32 key length, u32 value length
- *  24  key bytes, value bytes
+ *  24  key bytes, value bytes, with an operand u32 operands of the key that follow one another from it on
  * </pre>
  *
  * <p>What a search costs is cache misses, one for each node that it looks at. A level ends at the first node that is not before the
@@ -51,6 +51,7 @@ public final class Memtable {
     private static final int KEY_LENGTH = 16;
     private static final int VALUE_LENGTH = 20;
     private static final int KEY = 24;
+    private static final int COUNT = 4;
 
     private static final String OWNER = "memtable";
     private static final long CHUNK_MIN = 64L << 10;
@@ -123,16 +124,20 @@ public final class Memtable {
     /**
      * Adds one version. One thread at a time.
      *
+     * <p>An operand knows how many operands of its key follow one another from it on, so that somebody can see to it that they do not
+     * become too many.
+     *
      * @param sequence of the write; no two versions of one key have the same
-     * @param kind {@link Keys#PUT} or {@link Keys#DELETE} (value length 0)
+     * @param kind {@link Keys#PUT}, {@link Keys#DELETE} (value length 0) or {@link Keys#MERGE}
      * @param key any segment, on or off the heap; copied
      * @param keyOffset where the key starts in it
      * @param keyLength bytes of the key
      * @param value any segment; copied
      * @param valueOffset where the value starts in it
      * @param valueLength bytes of the value
+     * @return operands of the key that follow one another from this one on; 0 when it is none
      */
-    public void put(
+    public int put(
             long sequence,
             int kind,
             MemorySegment key,
@@ -143,7 +148,8 @@ public final class Memtable {
             int valueLength) {
         int height = randomHeight();
         long links = (long) LINK * height;
-        long node = allocate(links + KEY + keyLength + valueLength) + links;
+        boolean operand = kind == Keys.MERGE;
+        long node = allocate(links + KEY + keyLength + valueLength + (operand ? COUNT : 0)) + links;
         long keyAddress = node + KEY;
         MemorySegment.copy(key, keyOffset, Memory.ALL, keyAddress, keyLength);
         if (valueLength > 0) {
@@ -162,6 +168,7 @@ public final class Memtable {
         } else {
             findBefore(prefix, keyAddress, keyLength, trailer, height);
         }
+        int operands = operand ? countOperands(node) : 0;
         if (height > listHeight) {
             LIST_HEIGHT.setOpaque(this, height);
         }
@@ -177,6 +184,24 @@ public final class Memtable {
             }
         }
         ENTRIES.setOpaque(this, entries + 1);
+        return operands;
+    }
+
+    /** Notes with an operand about to be linked how many follow one another. */
+    private int countOperands(long node) {
+        int count = 1;
+        long older = Memory.getLong(link(before[0], 0));
+        if (older != 0
+                && Keys.kind(Memory.getLong(older + TRAILER)) == Keys.MERGE
+                && Keys.compare(keyAddress(older), keyLength(older), keyAddress(node), keyLength(node)) == 0) {
+            count += Memory.getInt(count(older));
+        }
+        Memory.putInt(count(node), count);
+        return count;
+    }
+
+    private static long count(long node) {
+        return keyAddress(node) + keyLength(node) + Memory.getInt(node + VALUE_LENGTH);
     }
 
     /**
@@ -186,9 +211,11 @@ public final class Memtable {
      * @param keyOffset where the key starts in it
      * @param keyLength bytes of the key
      * @param snapshotSequence the largest sequence number to see
+     * @param floor the sequence number up to which the key's versions are deleted, 0 for none
      * @param sink takes the value when there is one
      */
-    public Lookup find(MemorySegment key, long keyOffset, int keyLength, long snapshotSequence, ValueSink sink) {
+    public Lookup find(
+            MemorySegment key, long keyOffset, int keyLength, long snapshotSequence, long floor, ValueSink sink) {
         long keyAddress = Memory.address(key, keyOffset, keyLength);
         if (!Filter.mayContain(filter.address(), filterBytes, FILTER_PROBES, Filter.hash(keyAddress, keyLength))) {
             Reference.reachabilityFence(key);
@@ -197,14 +224,18 @@ public final class Memtable {
         long node = find(
                 Keys.prefix(keyAddress, keyLength), keyAddress, keyLength, Keys.seekTrailer(snapshotSequence), false);
         Lookup result = Lookup.ABSENT;
-        if (node != 0
+        while (result == Lookup.ABSENT
+                && node != 0
                 && keyLength(node) == keyLength
                 && Keys.compare(keyAddress(node), keyLength, keyAddress, keyLength) == 0) {
-            if (Keys.kind(Memory.getLong(node + TRAILER)) == Keys.PUT) {
-                sink.accept(Memory.ALL, keyAddress(node) + keyLength, Memory.getInt(node + VALUE_LENGTH));
-                result = Lookup.FOUND;
-            } else {
-                result = Lookup.DELETED;
+            result = Lookup.of(
+                    Memory.getLong(node + TRAILER),
+                    floor,
+                    sink,
+                    keyAddress(node) + keyLength,
+                    Memory.getInt(node + VALUE_LENGTH));
+            if (result == Lookup.ABSENT) {
+                node = Memory.getLongAcquire(link(node, 0));
             }
         }
         Reference.reachabilityFence(key);

@@ -99,35 +99,37 @@ final class Block {
     /**
      * Looks a key up in an indexed block.
      *
-     * @return null when all entries are before (key, trailer), so that the block after this one may have it
+     * @param floor the sequence number up to which the key's versions are deleted
+     * @return null when the block ends before a version that decides, so that the block after this one may have it
      */
-    static @Nullable Lookup find(long block, int length, long key, int keyLength, long trailer, ValueSink sink) {
+    static @Nullable Lookup find(
+            long block, int length, long key, int keyLength, long trailer, long floor, ValueSink sink) {
         int i = search(block, length, key, keyLength, trailer);
-        if (i == count(block)) {
-            return null;
-        }
         if (i < 0) {
             return Lookup.ABSENT;
         }
         int common = common(block);
-        long position = entry(block, slots(block, length), i);
-        long varint = varint(position);
-        int rest = (int) varint;
-        position += varint >>> 32;
-        if (rest != keyLength - common) {
-            return Lookup.ABSENT;
+        int count = count(block);
+        for (; i < count; i++) {
+            long position = entry(block, slots(block, length), i);
+            long varint = varint(position);
+            int rest = (int) varint;
+            position += varint >>> 32;
+            if (rest != keyLength - common) {
+                return Lookup.ABSENT;
+            }
+            varint = varint(position);
+            position += varint >>> 32;
+            if (Keys.compare(position, rest, key + common, rest) != 0) {
+                return Lookup.ABSENT;
+            }
+            position += rest;
+            Lookup found = Lookup.of(Memory.getLong(position), floor, sink, position + 8, (int) varint);
+            if (found != Lookup.ABSENT) {
+                return found;
+            }
         }
-        varint = varint(position);
-        position += varint >>> 32;
-        if (Keys.compare(position, rest, key + common, rest) != 0) {
-            return Lookup.ABSENT;
-        }
-        position += rest;
-        if (Keys.kind(Memory.getLong(position)) != Keys.PUT) {
-            return Lookup.DELETED;
-        }
-        sink.accept(Memory.ALL, position + 8, (int) varint);
-        return Lookup.FOUND;
+        return null;
     }
 
     /**

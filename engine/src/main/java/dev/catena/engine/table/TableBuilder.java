@@ -3,7 +3,6 @@ package dev.catena.engine.table;
 import dev.catena.engine.Compression;
 import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Filter;
-import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
 import dev.catena.io.chain.ChainFile;
@@ -122,12 +121,8 @@ public final class TableBuilder implements AutoCloseable {
                 valueLength);
     }
 
-    /** Adds the entry that an iterator stands on. */
-    public void add(InternalIterator entry) {
-        add(entry.keyAddress(), entry.keyLength(), entry.trailer(), entry.valueAddress(), entry.valueLength());
-    }
-
-    private void add(long key, int keyLength, long trailer, long value, int valueLength) {
+    /** Adds the next entry in order, given by addresses. */
+    public void add(long key, int keyLength, long trailer, long value, int valueLength) {
         if (entries == 0) {
             smallestKey = Memory.toArray(key, keyLength);
         }
@@ -138,7 +133,7 @@ public final class TableBuilder implements AutoCloseable {
         boolean sameKey = entries > 0
                 && keyLength == block.lastKeyLength()
                 && Keys.compare(block.lastKey(), keyLength, key, keyLength) == 0;
-        if (sameKey || Keys.kind(trailer) == Keys.DELETE) {
+        if (sameKey || Keys.kind(trailer) != Keys.PUT) {
             garbage++;
         }
         if (pendingOffset >= 0) {

@@ -3,7 +3,7 @@ package dev.catena.engine.table;
 import dev.catena.io.chain.ChunkWriter;
 
 /**
- * The table file, version 2. All numbers are little-endian.
+ * The table file, version 3. All numbers are little-endian.
  *
  * <pre>
  * file       = body, tail
@@ -37,9 +37,9 @@ final class TableFormat {
     /** "CATENATB" in ASCII. */
     static final long MAGIC = 0x42544154454e4143L;
 
-    static final int VERSION = 2;
+    static final int VERSION = 3;
 
-    /** The oldest version that is read. It had LZ4 only: its frames' codec is 0. */
+    /** The oldest version that is read. It had LZ4 only: its frames' codec is 0. Before version 3 there were no operands. */
     static final int VERSION_MIN = 1;
 
     static final int CHUNK_BYTES = ChunkWriter.CHUNK;

@@ -22,20 +22,21 @@ public final class TableLookups implements MultiLookup.Source, AutoCloseable {
     }
 
     @Override
-    public Lookup find(MemorySegment key, long keyOffset, int keyLength, long snapshotSequence, ValueSink sink) {
+    public Lookup find(
+            MemorySegment key, long keyOffset, int keyLength, long snapshotSequence, long floor, ValueSink sink) {
         long address = Memory.address(key, keyOffset, keyLength);
         if (!table.mayContain(address, keyLength)) {
             return Lookup.ABSENT;
         }
         entries.seek(address, keyLength, Keys.seekTrailer(snapshotSequence));
-        if (!entries.isValid() || Keys.compare(entries.keyAddress(), entries.keyLength(), address, keyLength) != 0) {
-            return Lookup.ABSENT;
+        while (entries.isValid() && Keys.compare(entries.keyAddress(), entries.keyLength(), address, keyLength) == 0) {
+            Lookup found = Lookup.of(entries.trailer(), floor, sink, entries.valueAddress(), entries.valueLength());
+            if (found != Lookup.ABSENT) {
+                return found;
+            }
+            entries.next();
         }
-        if (Keys.kind(entries.trailer()) != Keys.PUT) {
-            return Lookup.DELETED;
-        }
-        sink.accept(Memory.ALL, entries.valueAddress(), entries.valueLength());
-        return Lookup.FOUND;
+        return Lookup.ABSENT;
     }
 
     @Override

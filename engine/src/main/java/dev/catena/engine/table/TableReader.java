@@ -134,16 +134,18 @@ public final class TableReader {
      * @param keyOffset where the key starts in it
      * @param keyLength bytes of the key
      * @param snapshotSequence the largest sequence number to see
+     * @param floor the sequence number up to which the key's versions are deleted, 0 for none
      * @param sink takes the value when there is one
      */
-    public Lookup get(MemorySegment key, long keyOffset, int keyLength, long snapshotSequence, ValueSink sink) {
-        Lookup result =
-                get(Memory.address(key, keyOffset, keyLength), keyLength, Keys.seekTrailer(snapshotSequence), sink);
+    public Lookup get(
+            MemorySegment key, long keyOffset, int keyLength, long snapshotSequence, long floor, ValueSink sink) {
+        Lookup result = get(
+                Memory.address(key, keyOffset, keyLength), keyLength, Keys.seekTrailer(snapshotSequence), floor, sink);
         Reference.reachabilityFence(key);
         return result;
     }
 
-    private Lookup get(long key, int keyLength, long trailer, ValueSink sink) {
+    private Lookup get(long key, int keyLength, long trailer, long floor, ValueSink sink) {
         int partition = IndexBlock.search(root, key, keyLength);
         if (partition == partitions || !mayContain(partition, key, keyLength)) {
             return Lookup.ABSENT;
@@ -160,11 +162,12 @@ public final class TableReader {
                             key,
                             keyLength,
                             trailer,
+                            floor,
                             sink);
                     if (result != null) {
                         return result;
                     }
-                    // All before (key, trailer): only when it ends with versions of this key may the next have more.
+                    // Nothing decided: only when it ends with versions of this key may the next have more.
                     if (!IndexBlock.separatorEquals(block, i, key, keyLength)) {
                         return Lookup.ABSENT;
                     }
@@ -177,10 +180,10 @@ public final class TableReader {
     }
 
     private @Nullable Lookup getFromFrame(
-            long offset, long end, long key, int keyLength, long trailer, ValueSink sink) {
+            long offset, long end, long key, int keyLength, long trailer, long floor, ValueSink sink) {
         long data = pinData(offset, end);
         try {
-            return Block.find(BlockCache.address(data), BlockCache.length(data), key, keyLength, trailer, sink);
+            return Block.find(BlockCache.address(data), BlockCache.length(data), key, keyLength, trailer, floor, sink);
         } finally {
             cache.release(data);
         }

@@ -102,14 +102,18 @@ public final class Version {
         return new Version(changed);
     }
 
-    /** Looks a key (off-heap) up in all tables, newest first. */
-    public Lookup get(MemorySegment key, int length, long snapshot, ValueSink sink) {
+    /**
+     * Looks a key (off-heap) up in all tables, newest first.
+     *
+     * @param floor the sequence number up to which the key's versions are deleted, 0 for none
+     */
+    public Lookup get(MemorySegment key, int length, long snapshot, long floor, ValueSink sink) {
         long address = key.address();
         long prefix = Keys.prefix(address, length);
         for (TableFile table : arrays[0]) {
             if (table.compareSmallest(address, length, prefix) <= 0
                     && table.compareLargest(address, length, prefix) >= 0) {
-                Lookup found = table.reader().get(key, 0, length, snapshot, sink);
+                Lookup found = table.reader().get(key, 0, length, snapshot, floor, sink);
                 if (found != Lookup.ABSENT) {
                     return found;
                 }
@@ -119,7 +123,7 @@ public final class Version {
             TableFile[] tables = arrays[level];
             int index = firstNotBelow(tables, address, length, prefix);
             if (index < tables.length && tables[index].compareSmallest(address, length, prefix) <= 0) {
-                Lookup found = tables[index].reader().get(key, 0, length, snapshot, sink);
+                Lookup found = tables[index].reader().get(key, 0, length, snapshot, floor, sink);
                 if (found != Lookup.ABSENT) {
                     return found;
                 }
@@ -157,7 +161,7 @@ public final class Version {
         }
 
         @Override
-        public Lookup find(MemorySegment key, long offset, int length, long snapshot, ValueSink sink) {
+        public Lookup find(MemorySegment key, long offset, int length, long snapshot, long floor, ValueSink sink) {
             long address = Memory.address(key, offset, length);
             long prefix = Keys.prefix(address, length);
             int index = firstNotBelow(tables, address, length, prefix);
@@ -171,7 +175,7 @@ public final class Version {
                 open = lookups;
                 at = index;
             }
-            return lookups.find(key, offset, length, snapshot, sink);
+            return lookups.find(key, offset, length, snapshot, floor, sink);
         }
 
         @Override

@@ -264,7 +264,7 @@ public final class Model {
             long snapshot = random.nextBoolean() ? Keys.MAX_SEQUENCE : random.nextInt(entries.size() + 2);
             try (Arena arena = Arena.ofConfined()) {
                 Found expected = find(key, snapshot);
-                assertEquals(expected.lookup, source.find(offHeap(arena, key), 0, key.length, snapshot, sink));
+                assertEquals(expected.lookup, source.find(offHeap(arena, key), 0, key.length, snapshot, 0, sink));
                 assertArrayEquals(expected.value, sink.take());
             }
         }
@@ -273,6 +273,6 @@ public final class Model {
     /** What has lookups. */
     @FunctionalInterface
     public interface Source {
-        Lookup find(MemorySegment key, long offset, int length, long snapshot, ValueSink sink);
+        Lookup find(MemorySegment key, long offset, int length, long snapshot, long floor, ValueSink sink);
     }
 }

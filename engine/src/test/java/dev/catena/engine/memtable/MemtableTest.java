@@ -124,7 +124,7 @@ class MemtableTest {
             for (int i = 0; visible > 0 && i < 200; i++) {
                 byte[] key = key(1 + random.nextLong(visible));
                 try (Arena arena = Arena.ofConfined()) {
-                    Lookup found = memtable.find(Model.offHeap(arena, key), 0, key.length, visible, sink);
+                    Lookup found = memtable.find(Model.offHeap(arena, key), 0, key.length, visible, 0, sink);
                     assertEquals(Lookup.FOUND, found);
                     assertEquals(java.util.HexFormat.of().formatHex(key), hex(sink));
                 }

@@ -198,9 +198,15 @@ class TableTest {
             try (Arena arena = Arena.ofConfined()) {
                 assertEquals(
                         Lookup.ABSENT,
-                        table.get(Model.offHeap(arena, key), 0, key.length, Keys.MAX_SEQUENCE, (segment, offset, n) -> {
-                            throw new AssertionError();
-                        }));
+                        table.get(
+                                Model.offHeap(arena, key),
+                                0,
+                                key.length,
+                                Keys.MAX_SEQUENCE,
+                                0,
+                                (segment, offset, n) -> {
+                                    throw new AssertionError();
+                                }));
             }
             if (cache.hits() + cache.misses() - before > 1) {
                 reads++;
@@ -376,6 +382,7 @@ class TableTest {
                         0,
                         key.length,
                         Keys.sequence(entry.getKey().trailer()),
+                        0,
                         sink);
                 boolean put = Keys.kind(entry.getKey().trailer()) == Keys.PUT;
                 assertEquals(put ? Lookup.FOUND : Lookup.DELETED, lookup, what);
