@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The chain ABI, version 2: everything that user space (dev.catena.io.internal.ChainLayout) and the
+ * The chain ABI, version 3: everything that user space (dev.catena.io.internal.ChainLayout) and the
  * steering program share. A test compares the Java mirror with the compiled BTF, field by field.
  *
  * One arena (BPF_MAP_TYPE_ARENA, or plain memory for the backends without BPF) holds all of it. An
@@ -16,7 +16,8 @@
  *
  * Who writes: each struct says it line by line. A steerer is whoever handles a ring's completions:
  * the program while catena_ring.steering is 1, the Java interpreter otherwise. There is one at any
- * time; the program runs under the ring's completion lock.
+ * time; the program runs under the ring's completion lock. What the steerer writes at every completion lies in pairs of
+ * cache lines of its own: user space looks at the rest while the program runs on another processor.
  */
 #ifndef CATENA_CHAIN_H
 #define CATENA_CHAIN_H
@@ -28,8 +29,12 @@ typedef int s32;
 typedef unsigned long long u64;
 typedef long long s64;
 
+/* Begins a cache line; a pair of them, which the processor fetches together. */
+#define CATENA_LINE __attribute__((aligned(64)))
+#define CATENA_LINES __attribute__((aligned(128)))
+
 #define CATENA_MAGIC 0x414e5443u /* "CTNA" */
-#define CATENA_ABI_VERSION 2
+#define CATENA_ABI_VERSION 3
 #define CATENA_HEADER_OFFSET 4096u
 
 enum catena_limit {
@@ -142,20 +147,20 @@ struct catena_ring {
 	u32 cqes;
 	u32 sq_mask;
 	u32 cq_mask;
-	u32 resident; /* 1: the kernel's SQ thread polls it and the program moves the CQ head; 0: user space enters and reaps */
+	u32 resident; /* 1: whoever submits stays in the kernel and the program moves the CQ head; 0: user space enters and reaps */
 	u32 registered; /* set by the program when it has bound the ring */
 	u32 steering; /* 1: the program steers; 0: Java does */
-	u32 missed;   /* completions whose predecessor the program did not see */
-	u64 completions; /* seen by the program */
+	u32 waiting;  /* kernel-loop: what the thread that enters waits for. Chain + 1: its end, or its awaited step; ~0: nothing, it stays;
+		       * 0: nothing, it returns when there is nothing left to do. Written by user space */
+	/* written by the steerer */
+	CATENA_LINES u64 completions; /* seen by the program */
 	u64 issued;   /* requests issued by the program */
 	u64 nanos;    /* spent in the program */
 	u64 doorbells;
 	u64 messages;
 	u64 now;      /* when the program began to handle this completion, in nanoseconds of CLOCK_MONOTONIC */
+	u32 missed;   /* completions whose predecessor the program did not see */
 	u32 starved;  /* list of chains that found no room with nothing in flight, as number + 1: each completion advances one */
-	u32 waiting;  /* kernel-loop: what the thread that enters waits for. Chain + 1: its end, or its awaited step; ~0: nothing, it stays;
-		       * 0: nothing, it returns when there is nothing left to do. Written by user space */
-	u64 reserved1;
 };
 
 struct catena_step {
@@ -207,20 +212,21 @@ struct catena_chain {
 	u32 ring;       /* ring number */
 	s32 mailbox;    /* descriptor of the ring that gets the one completion; -1: none (the caller is entering) */
 	u32 awaited;    /* index + 1 of a step whose completion is worth a message; 0: none */
-	u32 budget;     /* requests it may issue, if it loops */
-	u32 starved;    /* written by the steerer, while in the ring's list: number + 1 of the chain behind it, ~0 for none */
-	u32 fence;      /* exchanged by the program where it needs a full barrier */
 	u32 account;    /* number */
 	u32 flags;
-	u32 deferred;   /* written by the steerer: index + 1 of the step deferred last */
 	u64 started_at; /* nanoseconds of CLOCK_MONOTONIC */
-	/* written by the steerer */
-	u32 state;
-	u32 in_flight;
-	u32 scanned;    /* published steps looked at so far */
-	u32 dry;        /* 1: nothing in flight, more steps may come: ring the doorbell after publishing */
+	/* written by the steerer, seldom */
+	CATENA_LINE u32 state;
+	u32 dry;        /* 1: nothing in flight, more steps may come: who has published exchanges it for 0 and has the chain looked at */
 	s32 result;     /* 0, or -errno of the first failure */
 	u32 failed_step;
+	u32 starved;    /* while in the ring's list: number + 1 of the chain behind it, ~0 for none */
+	u32 deferred;   /* index + 1 of the step deferred last */
+	/* written by the steerer at every completion */
+	CATENA_LINES u32 in_flight;
+	u32 scanned;    /* published steps looked at so far */
+	u32 budget;     /* requests it may still issue, if it loops; at first written by user space */
+	u32 fence;      /* exchanged by the program where it needs a full barrier */
 	u64 sum;        /* of hashes */
 	u64 bytes;      /* read and written */
 	u32 completed;  /* steps done */
@@ -240,7 +246,7 @@ struct catena_account {
 	u32 ring;       /* that ran its last chain */
 	u32 resident;
 	/* written by the steerer */
-	u64 chains;     /* that ended */
+	CATENA_LINES u64 chains;     /* that ended */
 	u64 failed;     /* of these */
 	u64 steps;      /* done */
 	u64 completions; /* of requests */
@@ -258,9 +264,9 @@ struct catena_account {
 
 _Static_assert(sizeof(struct catena_header) == 48, "header");
 _Static_assert(sizeof(struct catena_file) == 8, "file");
-_Static_assert(sizeof(struct catena_ring) == 112, "ring");
+_Static_assert(sizeof(struct catena_ring) == 256, "ring");
 _Static_assert(sizeof(struct catena_step) == 128, "step");
-_Static_assert(sizeof(struct catena_chain) == 128, "chain");
-_Static_assert(sizeof(struct catena_account) == 648, "account");
+_Static_assert(sizeof(struct catena_chain) == 256, "chain");
+_Static_assert(sizeof(struct catena_account) == 768, "account");
 
 #endif

@@ -458,6 +458,20 @@ static __always_inline _Bool chain_refused(struct catena_chain __arena *chain)
 	return capacity == 0 || capacity > CATENA_MAX_STEPS || (capacity & (capacity - 1)) || chain->window - 1 >= CATENA_MAX_WINDOW;
 }
 
+/*
+ * Fetches a published step that has not begun. User space wrote it on another processor: two cache lines, a tenth of a microsecond
+ * each. Asking for those of several steps at once takes no longer than for one.
+ */
+static __always_inline void step_fetch(struct catena_chain __arena *chain, u32 index, u32 published)
+{
+	if (index < published) {
+		struct catena_step __arena *step = step_at(chain, index);
+
+		(void)*(volatile u8 __arena *)&step->opcode;
+		*(volatile u32 __arena *)&step->deferred = 0;
+	}
+}
+
 /* Issues what may be issued now, in order, and finishes the chain when nothing is left. */
 __noinline int catena_advance(u32 chain_number)
 {
@@ -476,9 +490,13 @@ __noinline int catena_advance(u32 chain_number)
 	}
 	do {
 		while (chain->result == 0 && chain->scanned != *(volatile u32 __arena *)&chain->published && can_loop) {
-			u32 index = chain->scanned;
+			u32 index = chain->scanned, published = *(volatile u32 __arena *)&chain->published;
 			struct catena_step __arena *step = step_at(chain, index);
 
+			step_fetch(chain, index + 1, published);
+			step_fetch(chain, index + 2, published);
+			step_fetch(chain, index + 3, published);
+			step_fetch(chain, index + 4, published);
 			if (step->arrived < step->join) {
 				chain->scanned = index + 1; /* the arrival that is still missing will issue it */
 				continue;
@@ -507,7 +525,8 @@ __noinline int catena_advance(u32 chain_number)
 		full_barrier(chain); /* see the invariants */
 		if (!*(volatile u32 __arena *)&chain->sealed && chain->scanned == *(volatile u32 __arena *)&chain->published)
 			return 0;
-		chain->dry = 0;
+		if (__sync_lock_test_and_set(&chain->dry, 0) == 0)
+			return 0; /* user space took it, and acts: or rings the doorbell */
 	} while (can_loop);
 	return 0;
 }

@@ -103,7 +103,7 @@ final class LookupCase extends ChainCase {
             resident = setting.isResident();
             runtime = setting.runtime();
             file = runtime.open(path, ChainFile.Mode.READ, access);
-            buffer = runtime.allocate(block + 8L, "lookup"); // a block, then the offset to begin with
+            buffer = runtime.allocate(block, "lookup");
             lane = setting.lane(runtime);
             chain = lane.chain(8, "lookup");
         }
@@ -126,16 +126,19 @@ final class LookupCase extends ChainCase {
         }
 
         private void lookUp(long position) {
-            buffer.segment().set(ValueLayout.JAVA_LONG, block, position);
-            for (int i = 0; i < depth; i++) {
-                chain.read(file, buffer, 0, block, 0).positionAt(buffer, i == 0 ? block : 0);
-            }
-            int last = chain.size() - 1;
-            if (last < depth) {
+            boolean first = chain.size() == 0;
+            chain.read(file, buffer, 0, block, position);
+            if (first) {
                 chain.start();
             } else {
                 chain.publish();
             }
+            // the first read is under way while the others are written down
+            for (int i = 1; i < depth; i++) {
+                chain.read(file, buffer, 0, block, 0).positionAt(buffer, 0);
+            }
+            chain.publish();
+            int last = chain.size() - 1;
             if (resident) {
                 Wait.untilDone(chain, last);
             }

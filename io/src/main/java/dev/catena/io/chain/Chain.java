@@ -137,7 +137,7 @@ public final class Chain implements AutoCloseable {
         if (closed) {
             throw new IllegalStateException("the chain is closed");
         }
-        long at = memory.step(chain, added);
+        long at = at(added);
         int before = memory.getIntAcquire(at + ChainLayout.Step.STATE);
         if (added >= capacity && (!running || before < ChainLayout.STEP_DONE)) {
             throw new IllegalStateException("no room for step " + added + ": capacity is " + capacity
@@ -233,7 +233,7 @@ public final class Chain implements AutoCloseable {
     private void validate(boolean complete) {
         boolean loops = memory.getInt(chain + ChainLayout.Chain.FLAGS) != 0;
         for (int index = validated; index < added; index++) {
-            long at = memory.step(chain, index);
+            long at = at(index);
             int fanout = memory.getShort(at + ChainLayout.Step.FANOUT);
             if (fanout > 0) {
                 int next = memory.getInt(at + ChainLayout.Step.NEXT);
@@ -316,7 +316,7 @@ public final class Chain implements AutoCloseable {
 
     /** Whether step {@code index} is done: its effect and its stored values are there. */
     public boolean isStepDone(int index) {
-        return memory.getIntAcquire(memory.step(chain, index) + ChainLayout.Step.STATE) == ChainLayout.STEP_DONE;
+        return memory.getIntAcquire(at(index) + ChainLayout.Step.STATE) == ChainLayout.STEP_DONE;
     }
 
     /** Whether everything published was done and the chain waits for more: the next {@link #publish} must wake it. */
@@ -331,12 +331,17 @@ public final class Chain implements AutoCloseable {
 
     /** Bytes that step {@code index} moved. */
     public int stepBytes(int index) {
-        return memory.getInt(memory.step(chain, index) + ChainLayout.Step.DONE);
+        return memory.getInt(at(index) + ChainLayout.Step.DONE);
     }
 
     /** The hash calculated last at step {@code index}. */
     public long stepHash(int index) {
-        return memory.getLong(memory.step(chain, index) + ChainLayout.Step.HASH);
+        return memory.getLong(at(index) + ChainLayout.Step.HASH);
+    }
+
+    /** Offset of a step. Looks at nothing in memory, where somebody may be writing. */
+    private long at(int index) {
+        return steps + (long) (index & (capacity - 1)) * ChainLayout.Step.BYTES;
     }
 
     /** Ends the chain's use; a running one is sealed and waited for first. */

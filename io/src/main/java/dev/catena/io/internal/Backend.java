@@ -33,7 +33,8 @@ public final class Backend implements AutoCloseable {
     private final @Nullable PortableFiles portableFiles;
     private final Watchdog watchdog = new Watchdog();
     private final @Nullable ThreadRings threadRings;
-    private @Nullable ResidentRing residentRing;
+    private @Nullable LoopRing loopRing;
+    private @Nullable SubmissionThread submissionThread;
 
     private Backend(
             String name, SharedMemory memory, @Nullable Steering steering, @Nullable PortableFiles portableFiles) {
@@ -143,12 +144,18 @@ public final class Backend implements AutoCloseable {
         return new RingDriver(memory, steering, watchdog);
     }
 
+    /** The ring of a resident lane: its own, or that of all. */
     private synchronized ResidentRing residentRing(Steering steering) {
-        if (residentRing == null) {
-            residentRing =
-                    threadRings == null ? ResidentRing.open(steering, watchdog) : LoopRing.open(steering, watchdog);
+        if (threadRings == null) {
+            if (submissionThread == null) {
+                submissionThread = new SubmissionThread(steering, watchdog);
+            }
+            return new PolledRing(steering, submissionThread, watchdog);
         }
-        return residentRing;
+        if (loopRing == null) {
+            loopRing = LoopRing.open(steering, watchdog);
+        }
+        return loopRing;
     }
 
     /** The error number that stands for a failure of a {@link PortableFile}. */
@@ -182,9 +189,13 @@ public final class Backend implements AutoCloseable {
 
     @Override
     public synchronized void close() {
-        if (residentRing != null) {
-            residentRing.close();
-            residentRing = null;
+        if (loopRing != null) {
+            loopRing.close();
+            loopRing = null;
+        }
+        if (submissionThread != null) {
+            submissionThread.close();
+            submissionThread = null;
         }
         if (threadRings != null) {
             threadRings.close();

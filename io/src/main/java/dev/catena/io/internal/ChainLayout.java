@@ -1,13 +1,13 @@
 package dev.catena.io.internal;
 
 /**
- * The chain ABI, version 2, as offsets in bytes: the mirror of {@code catena_chain.h}, where each field is described
+ * The chain ABI, version 3, as offsets in bytes: the mirror of {@code catena_chain.h}, where each field is described
  * and where it says who writes what. {@code ChainLayoutTest} compares the two through the compiled program's BTF.
  * Names are those of the header, in capitals.
  */
 public final class ChainLayout {
     public static final int MAGIC = 0x414e5443;
-    public static final int ABI_VERSION = 2;
+    public static final int ABI_VERSION = 3;
     public static final int HEADER_OFFSET = 4096;
 
     public static final int MAX_FILES = 16384;
@@ -96,7 +96,7 @@ public final class ChainLayout {
 
     /** {@code struct catena_ring}. */
     public static final class Ring {
-        public static final int BYTES = 112;
+        public static final int BYTES = 256;
         public static final int SQ_HEAD = 0;
         public static final int SQ_TAIL = 4;
         public static final int CQ_HEAD = 8;
@@ -108,15 +108,15 @@ public final class ChainLayout {
         public static final int RESIDENT = 32;
         public static final int REGISTERED = 36;
         public static final int STEERING = 40;
-        public static final int MISSED = 44;
-        public static final int COMPLETIONS = 48;
-        public static final int ISSUED = 56;
-        public static final int NANOS = 64;
-        public static final int DOORBELLS = 72;
-        public static final int MESSAGES = 80;
-        public static final int NOW = 88;
-        public static final int STARVED = 96;
-        public static final int WAITING = 100;
+        public static final int WAITING = 44;
+        public static final int COMPLETIONS = 128;
+        public static final int ISSUED = 136;
+        public static final int NANOS = 144;
+        public static final int DOORBELLS = 152;
+        public static final int MESSAGES = 160;
+        public static final int NOW = 168;
+        public static final int MISSED = 176;
+        public static final int STARVED = 180;
 
         private Ring() {}
     }
@@ -164,7 +164,7 @@ public final class ChainLayout {
 
     /** {@code struct catena_chain}. */
     public static final class Chain {
-        public static final int BYTES = 128;
+        public static final int BYTES = 256;
         public static final int STEPS = 0;
         public static final int CAPACITY = 4;
         public static final int PUBLISHED = 8;
@@ -173,53 +173,53 @@ public final class ChainLayout {
         public static final int RING = 20;
         public static final int MAILBOX = 24;
         public static final int AWAITED = 28;
-        public static final int BUDGET = 32;
-        public static final int STARVED = 36;
-        public static final int FENCE = 40;
-        public static final int ACCOUNT = 44;
-        public static final int FLAGS = 48;
-        public static final int DEFERRED = 52;
-        public static final int STARTED_AT = 56;
+        public static final int ACCOUNT = 32;
+        public static final int FLAGS = 36;
+        public static final int STARTED_AT = 40;
         public static final int STATE = 64;
-        public static final int IN_FLIGHT = 68;
-        public static final int SCANNED = 72;
-        public static final int DRY = 76;
-        public static final int RESULT = 80;
-        public static final int FAILED_STEP = 84;
-        public static final int SUM = 88;
-        public static final int BYTES_MOVED = 96;
-        public static final int COMPLETED = 104;
-        public static final int COMPLETIONS = 108;
-        public static final int SHORT_IOS = 112;
-        public static final int RETRIES = 116;
-        public static final int ISSUED_BY_PROGRAM = 120;
-        public static final int ISSUED_BY_USER = 124;
+        public static final int DRY = 68;
+        public static final int RESULT = 72;
+        public static final int FAILED_STEP = 76;
+        public static final int STARVED = 80;
+        public static final int DEFERRED = 84;
+        public static final int IN_FLIGHT = 128;
+        public static final int SCANNED = 132;
+        public static final int BUDGET = 136;
+        public static final int FENCE = 140;
+        public static final int SUM = 144;
+        public static final int BYTES_MOVED = 152;
+        public static final int COMPLETED = 160;
+        public static final int COMPLETIONS = 164;
+        public static final int SHORT_IOS = 168;
+        public static final int RETRIES = 172;
+        public static final int ISSUED_BY_PROGRAM = 176;
+        public static final int ISSUED_BY_USER = 180;
 
         private Chain() {}
     }
 
     /** {@code struct catena_account}. */
     public static final class Account {
-        public static final int BYTES = 648;
+        public static final int BYTES = 768;
         public static final int KIND = 0;
         public static final int IN_USE = 24;
         public static final int LANE = 28;
         public static final int RING = 32;
         public static final int RESIDENT = 36;
-        public static final int CHAINS = 40;
-        public static final int FAILED = 48;
-        public static final int STEPS = 56;
-        public static final int COMPLETIONS = 64;
-        public static final int ISSUED_BY_PROGRAM = 72;
-        public static final int ISSUED_BY_USER = 80;
-        public static final int BYTES_MOVED = 88;
-        public static final int RETRIES = 96;
-        public static final int SHORT_IOS = 104;
-        public static final int DROPS = 112;
-        public static final int MISMATCHES = 120;
-        public static final int NANOS = 128;
-        public static final int REQUEST_LATENCY = 136;
-        public static final int CHAIN_LATENCY = 392;
+        public static final int CHAINS = 128;
+        public static final int FAILED = 136;
+        public static final int STEPS = 144;
+        public static final int COMPLETIONS = 152;
+        public static final int ISSUED_BY_PROGRAM = 160;
+        public static final int ISSUED_BY_USER = 168;
+        public static final int BYTES_MOVED = 176;
+        public static final int RETRIES = 184;
+        public static final int SHORT_IOS = 192;
+        public static final int DROPS = 200;
+        public static final int MISMATCHES = 208;
+        public static final int NANOS = 216;
+        public static final int REQUEST_LATENCY = 224;
+        public static final int CHAIN_LATENCY = 480;
 
         private Account() {}
     }

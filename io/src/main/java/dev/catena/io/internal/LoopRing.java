@@ -6,8 +6,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
 /**
- * The resident ring of {@code kernel-loop}: a thread of ours sits in one io_uring_enter, in which the program handles
- * completions, submits, and sleeps until there are more. Doorbells are completions like all others.
+ * The resident ring of {@code kernel-loop}, one for all lanes: a thread of ours sits in one io_uring_enter, in which the program handles
+ * completions, submits, and sleeps until there are more. A doorbell, a message that completes on this ring, has it look at a chain: so
+ * nobody else touches the queues.
  *
  * <p>The call returns when the program is detached (the kernel ends it at the next completion), or stops because it was
  * told to by a last message. Nothing else is needed to notice: what was not handled is in the completion queue. From then
@@ -15,10 +16,14 @@ import java.util.concurrent.CompletionException;
  * once, and then looks at its state now and then.
  */
 final class LoopRing extends ResidentRing {
+    private static final int ENTRIES = 1024;
+    private static final int COMPLETIONS = 4096;
+
     private final Thread thread;
+    private volatile boolean closing;
 
     private LoopRing(Steering steering, Watchdog watchdog) {
-        super(steering, watchdog);
+        super(steering, new Ring(steering.memory(), ENTRIES, COMPLETIONS, steering.setupFlags(true)), watchdog);
         thread = Thread.currentThread();
     }
 
@@ -67,8 +72,9 @@ final class LoopRing extends ResidentRing {
     }
 
     @Override
-    void doorbell(int chain, Ring mailbox) {
+    boolean advance(int chain, Ring mailbox) {
         send(KIND_DOORBELL, chain, mailbox);
+        return false;
     }
 
     @Override
@@ -77,12 +83,17 @@ final class LoopRing extends ResidentRing {
     }
 
     @Override
+    void leave() {
+        // Others use it.
+    }
+
+    @Override
     public void close() {
         closing = true;
-        try (Ring mailbox = new Ring(memory, 1, 2, 0, 0, "rings")) {
+        try (Ring mailbox = new Ring(memory, 1, 2, 0)) {
             send(KIND_RELEASE, 0, mailbox);
         }
-        end(thread);
+        Threads.end(thread);
         super.close();
     }
 }

@@ -7,7 +7,7 @@ import dev.catena.io.internal.ChainLayout.Step;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A lane of the resident placement: chains run on the {@link ResidentRing}, steered in the kernel from first to last;
+ * A lane of the resident placement: chains run on a {@link ResidentRing}, steered in the kernel from first to last;
  * this lane's mailbox, a plain ring of its own, gets one completion when a chain has finished, and one for a step that
  * is waited for.
  *
@@ -26,7 +26,7 @@ final class ResidentDriver implements Driver {
     ResidentDriver(SharedMemory memory, ResidentRing resident) {
         this.memory = memory;
         this.resident = resident;
-        this.mailbox = new Ring(memory, ENTRIES, 64, 0, 0, "rings");
+        this.mailbox = new Ring(memory, ENTRIES, 64, 0);
     }
 
     @Override
@@ -34,15 +34,22 @@ final class ResidentDriver implements Driver {
         long at = memory.chain(chain);
         memory.setInt(at + Chain.RING, resident.number());
         memory.setInt(at + Chain.MAILBOX, mailbox.descriptor());
-        memory.setIntVolatile(at + Chain.STATE, CHAIN_RUNNING);
-        resident.doorbell(chain, mailbox);
+        memory.setIntRelease(at + Chain.STATE, CHAIN_RUNNING);
+        advance(chain);
     }
 
     @Override
     public void publish(int chain) {
-        // Steps in flight: whoever handles the next completion sees what was published.
-        if (memory.getIntVolatile(memory.chain(chain) + Chain.DRY) != 0) {
-            resident.doorbell(chain, mailbox);
+        long dry = memory.chain(chain) + Chain.DRY;
+        // Steps in flight: whoever handles the next completion sees what was published. So does who made it dry, if in time.
+        if (memory.getIntVolatile(dry) != 0 && memory.getAndSetInt(dry, 0) != 0) {
+            advance(chain);
+        }
+    }
+
+    private void advance(int chain) {
+        if (resident.advance(chain, mailbox)) {
+            finishMessages++;
         }
     }
 
@@ -107,6 +114,7 @@ final class ResidentDriver implements Driver {
 
     @Override
     public void close() {
+        resident.leave();
         mailbox.close();
     }
 }

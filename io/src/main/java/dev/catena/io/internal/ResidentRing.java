@@ -3,59 +3,41 @@ package dev.catena.io.internal;
 import static dev.catena.io.internal.ChainLayout.*;
 
 import dev.catena.io.internal.ChainLayout.Chain;
-import java.util.concurrent.locks.LockSupport;
-import org.jspecify.annotations.Nullable;
 
 /**
- * The ring of the resident placement: one for all resident lanes of a process. The steering program writes requests into
- * it and handles what completes. User space writes nothing into it: it rings a doorbell, a message that completes on this
- * ring, so that whatever touches the queue does so in the program.
- *
- * <p>Who submits what the program wrote differs. Here, for {@code kernel-hook}, it is the kernel's submission thread,
- * which polls the queue; {@link LoopRing} has a thread of ours instead.
- *
- * <p>A thread looks now and then whether completions lie there that nobody handled, and whether the submission thread sleeps over work.
+ * A ring of the resident placement: the steering program handles what completes and writes the requests that follow,
+ * while the caller does something else. {@link PolledRing} is a lane's own, served by a thread of the kernel's; {@link
+ * LoopRing} is one for all lanes, served by a thread of ours.
  *
  * <p>{@link #takeOver} ends the steering for good: the program lets go (told by a last message, under the ring's
- * completion lock), and the Java interpreter carries the chains on, under this object's lock, in the threads that wait.
+ * completion lock), and the Java interpreter carries the chains on, under this object's lock.
  */
-class ResidentRing implements AutoCloseable, Interpreter.Requests {
-    private static final int ENTRIES = 1024;
-    private static final int COMPLETIONS = 4096;
-    /** How long the submission thread polls before it sleeps: it takes a core while it does. */
-    private static final int IDLE_MILLIS = 1;
-
-    private static final long WATCH_NANOS = 250_000_000;
-
+abstract class ResidentRing implements AutoCloseable, Interpreter.Requests {
     final SharedMemory memory;
     final Ring ring;
     final int number;
     private final Steering steering;
     private final long entry;
-    private final Interpreter interpreter;
+    final Interpreter interpreter;
     final Watchdog watchdog;
     private volatile boolean takenOver;
-    volatile boolean closing;
-    private @Nullable Thread watcher;
 
-    /** Called by the ring's thread, if it has one. */
-    ResidentRing(Steering steering, Watchdog watchdog) {
+    /** Owns the ring, made by the calling thread and unused so far, and closes it if this throws. */
+    ResidentRing(Steering steering, Ring ring, Watchdog watchdog) {
         this.watchdog = watchdog;
         this.memory = steering.memory();
         this.steering = steering;
-        ring = new Ring(memory, ENTRIES, COMPLETIONS, steering.setupFlags(true), IDLE_MILLIS, "rings");
+        this.ring = ring;
         number = memory.allocateRing();
         entry = memory.ring(number);
         interpreter = new Interpreter(memory, this);
         ring.describe(number, true);
-        steering.bind(ring, number, true);
-    }
-
-    /** As above, and watched. */
-    static ResidentRing open(Steering steering, Watchdog watchdog) {
-        ResidentRing ring = new ResidentRing(steering, watchdog);
-        ring.watcher = Thread.ofPlatform().daemon().name("catena-watchdog").start(ring::watch);
-        return ring;
+        try {
+            steering.bind(ring, number, true);
+        } catch (RuntimeException e) {
+            free();
+            throw e;
+        }
     }
 
     final int number() {
@@ -67,15 +49,13 @@ class ResidentRing implements AutoCloseable, Interpreter.Requests {
         return takenOver;
     }
 
-    /** Has a chain looked at again: it was started, steps were published, or it was sealed. {@code mailbox} is a ring of the caller. */
-    void doorbell(int chain, Ring mailbox) {
-        if (takenOver) {
-            advance(chain);
-        } else {
-            send(KIND_DOORBELL, chain, mailbox);
-            ring.wake();
-        }
-    }
+    /**
+     * Has a chain looked at that has nothing in flight: it was started, steps were published, or it was sealed.
+     *
+     * @param mailbox a ring of the caller
+     * @return whether that ended it: then no message comes
+     */
+    abstract boolean advance(int chain, Ring mailbox);
 
     /** A message that completes on this ring. */
     final void send(int kind, int chain, Ring mailbox) {
@@ -83,26 +63,6 @@ class ResidentRing implements AutoCloseable, Interpreter.Requests {
         int result = mailbox.enter(1, 0);
         if (result < 0 && result != -Errno.EINTR) {
             throw new RingException("io_uring_enter", -result);
-        }
-    }
-
-    /** Looks every so often whether the program still steers, until it does not or the ring is closed. */
-    private void watch() {
-        try (Ring mailbox = new Ring(memory, 1, 2, 0, 0, "rings")) {
-            long unhandled = Ring.NONE;
-            while (!closing && !takenOver) {
-                LockSupport.parkNanos(WATCH_NANOS);
-                if (ring.pending() > 0 && ring.wake()) {
-                    watchdog.wakeUps.incrementAndGet();
-                }
-                long before = unhandled;
-                unhandled = ring.firstCompletion();
-                if (unhandled != Ring.NONE && unhandled == before && !closing) {
-                    send(KIND_RELEASE, 0, mailbox);
-                    takeOver();
-                    wakeWaiters(mailbox);
-                }
-            }
         }
     }
 
@@ -118,9 +78,10 @@ class ResidentRing implements AutoCloseable, Interpreter.Requests {
     }
 
     /** Called by threads that wait, once taken over. */
-    void poll() {
-        reap();
-    }
+    abstract void poll();
+
+    /** The lane that used it is closed. */
+    abstract void leave();
 
     /** From now on Java steers. */
     final synchronized void takeOver() {
@@ -130,12 +91,6 @@ class ResidentRing implements AutoCloseable, Interpreter.Requests {
             takenOver = true;
             watchdog.handOvers.incrementAndGet();
         }
-    }
-
-    private synchronized void advance(int chain) {
-        memory.setInt(memory.chain(chain) + Chain.DRY, 0);
-        interpreter.advance(chain);
-        reap();
     }
 
     /** Handles what has completed, once taken over. */
@@ -175,28 +130,12 @@ class ResidentRing implements AutoCloseable, Interpreter.Requests {
 
     @Override
     public void close() {
-        closing = true;
-        if (watcher != null) {
-            end(watcher);
-        }
         steering.release(number);
-        ring.close();
-        memory.freeRing(number);
+        free();
     }
 
-    /** Waits for a thread that was told to end; an interrupt does not hurry it. */
-    static void end(Thread thread) {
-        boolean interrupted = false;
-        while (thread.isAlive()) {
-            LockSupport.unpark(thread);
-            try {
-                thread.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+    private void free() {
+        ring.close();
+        memory.freeRing(number);
     }
 }

@@ -4,6 +4,7 @@ import dev.catena.io.internal.ChainLayout.File;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One io_uring whose queues live in the shared memory (IORING_SETUP_NO_MMAP), so that this process, the kernel and the
@@ -21,7 +22,9 @@ import java.lang.foreign.ValueLayout;
  */
 final class Ring implements AutoCloseable {
     static final long NONE = -1;
+    private static final String OWNER = "rings";
     static final int SETUP_SQPOLL = 1 << 1;
+    private static final int SETUP_ATTACH_WQ = 1 << 5;
     static final int SETUP_COOP_TASKRUN = 1 << 8;
     static final int SETUP_SINGLE_ISSUER = 1 << 12;
     static final int SETUP_DEFER_TASKRUN = 1 << 13;
@@ -61,20 +64,37 @@ final class Ring implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
     private final MemorySegment wait;
     private boolean closed;
+    private boolean held;
+    private int heldTail;
+
+    /** A ring that its user submits by {@link #enter}. */
+    Ring(SharedMemory memory, int entries, int completions, int flags) {
+        this(memory, entries, completions, flags, 0, null);
+    }
 
     /**
      * @param entries of the submission queue, a power of two; the completion queue has {@code completions}
-     * @param idleMillis of the submission thread, with SETUP_SQPOLL
+     * @param idleMillis that the submission thread polls before it sleeps, with SETUP_SQPOLL
+     * @param sharer a ring whose submission thread serves this one too; null for a thread of its own
      * @throws RingException if the kernel refuses
      */
-    Ring(SharedMemory memory, int entries, int completions, int flags, int idleMillis, String owner) {
+    Ring(SharedMemory memory, int entries, int completions, int flags, int idleMillis, @Nullable Ring sharer) {
         this.memory = memory;
-        queues = memory.allocateControl(1024 + (long) completions * CQE_BYTES, owner);
-        sqes = memory.allocateControl((long) entries * SQE_BYTES, owner);
+        queues = memory.allocateControl(1024 + (long) completions * CQE_BYTES, OWNER);
+        sqes = memory.allocateControl((long) entries * SQE_BYTES, OWNER);
         MemorySegment params = arena.allocate(120, 8);
         params.set(ValueLayout.JAVA_INT, 4, completions);
-        params.set(ValueLayout.JAVA_INT, 8, flags | SETUP_CQSIZE | SETUP_SUBMIT_ALL | SETUP_NO_MMAP | SETUP_NO_SQARRAY);
+        params.set(
+                ValueLayout.JAVA_INT,
+                8,
+                flags
+                        | SETUP_CQSIZE
+                        | SETUP_SUBMIT_ALL
+                        | SETUP_NO_MMAP
+                        | SETUP_NO_SQARRAY
+                        | (sharer == null ? 0 : SETUP_ATTACH_WQ));
         params.set(ValueLayout.JAVA_INT, 16, idleMillis);
+        params.set(ValueLayout.JAVA_INT, 24, sharer == null ? 0 : sharer.descriptor);
         params.set(ValueLayout.JAVA_LONG, 40 + 32, memory.base() + sqes);
         params.set(ValueLayout.JAVA_LONG, 80 + 32, memory.base() + queues);
         descriptor = Posix.ringSetup(entries, params);
@@ -123,7 +143,23 @@ final class Ring implements AutoCloseable {
 
     /** SQEs written and not yet taken by the kernel. */
     int pending() {
-        return memory.getInt(sqTail) - memory.getIntAcquire(sqHead);
+        return tail() - memory.getIntAcquire(sqHead);
+    }
+
+    private int tail() {
+        return held ? heldTail : memory.getInt(sqTail);
+    }
+
+    /** From now to {@link #flush} requests are written and not shown to the kernel. Nobody else writes any. */
+    void hold() {
+        heldTail = memory.getInt(sqTail);
+        held = true;
+    }
+
+    /** Shows the kernel what was written since {@link #hold}. */
+    void flush() {
+        held = false;
+        memory.setIntRelease(sqTail, heldTail);
     }
 
     /** A step's request, see {@link Interpreter.Requests#issue}. There is room. */
@@ -150,7 +186,7 @@ final class Ring implements AutoCloseable {
     }
 
     private void push(int opcode, int flags, int fd, long off, long addr, int length, int opFlags, long userData) {
-        int tail = memory.getInt(sqTail);
+        int tail = tail();
         long sqe = sqes + (long) (tail & (sqEntries - 1)) * SQE_BYTES;
         memory.setLong(sqe, opcode | (long) flags << 8 | (long) fd << 32);
         memory.setLong(sqe + 8, off);
@@ -160,7 +196,11 @@ final class Ring implements AutoCloseable {
         memory.setLong(sqe + 40, 0);
         memory.setLong(sqe + 48, 0);
         memory.setLong(sqe + 56, 0);
-        memory.setIntRelease(sqTail, tail + 1);
+        if (held) {
+            heldTail = tail + 1;
+        } else {
+            memory.setIntRelease(sqTail, tail + 1);
+        }
     }
 
     /** The place in the completion queue's sequence of the first completion that nobody has taken, or {@link #NONE}. */

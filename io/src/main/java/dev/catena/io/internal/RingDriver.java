@@ -38,7 +38,7 @@ final class RingDriver implements Driver, Interpreter.Requests {
         this.watchdog = watchdog;
         actsInEnter = steering != null && steering.actsInEnter();
         int flags = steering == null ? Ring.SETUP_COOP_TASKRUN : steering.setupFlags(false);
-        ring = new Ring(memory, ENTRIES, 2 * ENTRIES, flags, 0, "rings");
+        ring = new Ring(memory, ENTRIES, 2 * ENTRIES, flags);
         number = memory.allocateRing();
         entry = memory.ring(number);
         interpreter = new Interpreter(memory, this);

@@ -287,6 +287,11 @@ public final class SharedMemory implements AutoCloseable {
         VarHandle.fullFence();
     }
 
+    /** Exchanges an aligned u32, with full barriers. */
+    int getAndSetInt(long offset, int value) {
+        return (int) INT.getAndSet(segment, offset, value);
+    }
+
     /** Exchanges an aligned u64, with full barriers. */
     long getAndSetLong(long offset, long value) {
         return (long) LONG.getAndSet(segment, offset, value);

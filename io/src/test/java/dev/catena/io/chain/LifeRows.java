@@ -455,8 +455,8 @@ final class LifeRows {
             on.runtime.detachProgram();
             copies.await();
             if (on.isKernel()) {
-                // Resident lanes share a ring, and so do those of one thread in context on kernel-loop.
-                int rings = on.placement == Placement.RESIDENT || on.backend.equals("kernel-loop") ? 1 : 8;
+                // On kernel-loop resident lanes share a ring, and so do those of one thread in context.
+                int rings = on.backend.equals("kernel-loop") ? 1 : 8;
                 Check.equal(rings, on.runtime.counters().get("watchdog.hand-overs"), "rings handed over");
             }
         }
