@@ -41,7 +41,8 @@ final class ResidentDriver implements Driver {
     @Override
     public void publish(int chain) {
         long dry = memory.chain(chain) + Chain.DRY;
-        // Steps in flight: whoever handles the next completion sees what was published. So does who made it dry, if in time.
+        // Steps in flight: whoever handles the next completion sees what was published. So does who made it dry, if in
+        // time.
         if (memory.getIntVolatile(dry) != 0 && memory.getAndSetInt(dry, 0) != 0) {
             advance(chain);
         }

@@ -82,7 +82,10 @@ final class TransferRows {
             Check.equal((long) steps * BLOCK, result.bytes(), "bytes");
             Check.equal(steps, Fixture.issued(result), "requests");
             if (on.isKernel()) {
-                Check.equal(on.placement == Placement.RESIDENT && on.backend.equals("kernel-loop") ? 0 : 1, result.issuedByUser(), "requests of Java");
+                Check.equal(
+                        on.placement == Placement.RESIDENT && on.backend.equals("kernel-loop") ? 0 : 1,
+                        result.issuedByUser(),
+                        "requests of Java");
             } else {
                 Check.equal(0, result.issuedByProgram(), "requests of the program");
             }
