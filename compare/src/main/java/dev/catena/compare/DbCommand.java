@@ -328,16 +328,25 @@ final class DbCommand implements Runnable {
             for (Stats.Level level : stats.levels()) {
                 db.out.printf(
                         Locale.ROOT,
-                        "%5d %,8d %,18d %,16d  %,d %s (%.0f%%)%n",
+                        "%5d %,8d %,18d %,16d  %s%n",
                         level.level(),
                         level.tables(),
                         level.bytes(),
                         level.entries(),
-                        level.limit(),
-                        level.level() == 0 ? "tables" : "bytes",
-                        100 * level.fill());
+                        from(level));
             }
             return 0;
+        }
+
+        private static String from(Stats.Level level) {
+            if (level.limit() == 0) {
+                return "not in use";
+            }
+            if (level.limit() == Long.MAX_VALUE) {
+                return "never: the last";
+            }
+            String unit = level.level() == 0 ? "tables" : "bytes";
+            return String.format(Locale.ROOT, "%,d %s (%.0f%%)", level.limit(), unit, 100 * level.fill());
         }
     }
 

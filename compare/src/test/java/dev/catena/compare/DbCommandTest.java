@@ -82,7 +82,8 @@ final class DbCommandTest {
                 .toList();
         assertEquals(8, lines.size());
         assertTrue(lines.get(1).matches("0 2 [0-9,]+ 2 8 tables \\(25%\\)"), lines.get(1));
-        assertEquals("1 0 0 0 268,435,456 bytes (0%)", lines.get(2));
+        assertEquals("1 0 0 0 not in use", lines.get(2));
+        assertEquals("6 0 0 0 never: the last", lines.get(7));
     }
 
     @Test

@@ -159,7 +159,10 @@ public final class Options {
         return with(copy -> copy.tableBytes = bytes);
     }
 
-    /** Bytes that level 1 holds before it is compacted; each level below holds ten times more. Default 256 MiB. */
+    /**
+     * Bytes that the uppermost level in use below level 0 may hold at least, before it is compacted; a level comes into use when a tenth of
+     * the level below it is two fifths of that. Default 256 MiB.
+     */
     public Options withLevelOneBytes(long bytes) {
         check("levelOneBytes", bytes, 64L << 10, 1L << 50);
         return with(copy -> copy.levelOneBytes = bytes);

@@ -44,12 +44,14 @@ public record Stats(
      * @param tables how many files
      * @param bytes their size
      * @param entries in them: puts and deletions, of a key perhaps several
-     * @param limit from what it is compacted on: tables in level 0, bytes in the others
+     * @param limit from what it is compacted on: tables in level 0, bytes in the others; {@link Long#MAX_VALUE} in the last, which
+     *     never is, and 0 in a level that is not in use: what level 0 gives goes to the first one below these
      */
     public record Level(int level, int tables, long bytes, long entries, long limit) {
         /** How much of what it may hold it holds; from 1 on it is compacted. */
         public double fill() {
-            return (double) (level == 0 ? tables : bytes) / limit;
+            long held = level == 0 ? tables : bytes;
+            return held == 0 ? 0 : (double) held / limit;
         }
     }
 

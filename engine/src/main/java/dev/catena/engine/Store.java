@@ -70,6 +70,9 @@ import org.jspecify.annotations.Nullable;
 final class Store {
     private static final long POLL_NANOS = 100_000;
 
+    /** A store that was not flushed for so long is at rest: what nobody needs is given back then. */
+    private static final long REST_NANOS = TimeUnit.SECONDS.toNanos(2);
+
     /** Threads that read for futures: most wait for the device. */
     private static final int READERS = 16;
 
@@ -812,8 +815,12 @@ final class Store {
                     } finally {
                         appendLock.unlock();
                     }
-                } else if (!compactor.runOne()) {
-                    awaitCompactionWork(requested, seen);
+                } else if (!compactor.runOne() && !awaitCompactionWork(requested, seen, REST_NANOS)) {
+                    long flushed = flushes.sum();
+                    do {
+                        seen = current;
+                    } while (!stopping && flushes.sum() == flushed && compactor.runForSpace());
+                    boolean unused = flushes.sum() != flushed || awaitCompactionWork(requested, seen, Long.MAX_VALUE);
                 }
             }
         } catch (RuntimeException | Error e) {
@@ -821,13 +828,20 @@ final class Store {
         }
     }
 
-    /** Waits until there is another version than the one seen before the last look, or a request. */
-    private void awaitCompactionWork(long requestsSeen, @Nullable ReadState seen) {
+    /** Waits until there is another version than the one seen before the last look, or a request; false when the time is over. */
+    private boolean awaitCompactionWork(long requestsSeen, @Nullable ReadState seen, long nanos) {
+        long left = nanos;
         appendLock.lock();
         try {
             while (!stopping && compactionsRequested == requestsSeen && hasVersionOf(seen)) {
-                changed.awaitUninterruptibly();
+                if (left <= 0) {
+                    return false;
+                }
+                left = changed.awaitNanos(left);
             }
+            return true;
+        } catch (InterruptedException e) {
+            return true; // nobody interrupts this thread; looking once more does no harm
         } finally {
             appendLock.unlock();
         }
@@ -879,11 +893,12 @@ final class Store {
 
     private Stats stats(Version version) {
         List<Stats.Level> levels = new ArrayList<>();
+        long[] limits = Compactor.limits(version, options);
         for (int level = 0; level < version.levels(); level++) {
             long entries = version.level(level).stream()
                     .mapToLong(table -> table.meta().entries())
                     .sum();
-            long limit = level == 0 ? options.levelZeroTrigger() : Compactor.limit(level, options);
+            long limit = level == 0 ? options.levelZeroTrigger() : limits[level];
             levels.add(new Stats.Level(level, version.level(level).size(), version.bytes(level), entries, limit));
         }
         int logFiles = (log == null ? uncutLogs : log.fileNumbers()).size()

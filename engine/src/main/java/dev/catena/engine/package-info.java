@@ -7,7 +7,7 @@
  *   put ──▶ log's ring ──▶ memtable ──▶ visible          a synced put then waits for the log
  *             │               │ full
  *             ▼               ▼
- *          log file        flush ──▶ level 0 ──▶ compaction ──▶ level 1 … 6
+ *          log file        flush ──▶ level 0 ──▶ compaction ──▶ … level 6
  *
  *   get ──▶ memtable, full memtables, level 0 newest first, one table of each level below
  * </pre>

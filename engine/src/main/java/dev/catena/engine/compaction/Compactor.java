@@ -14,6 +14,7 @@ import dev.catena.io.chain.ChainRuntime;
 import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -66,17 +67,22 @@ public final class Compactor {
 
     /** Does the most urgent compaction; false when none is due. */
     public boolean runOne() {
-        return run(version -> Compaction.pick(version, versions, options));
+        return run(Picker::urgent);
+    }
+
+    /** When there is nothing urgent for a while: gives space back; false when there is nothing to give. */
+    public boolean runForSpace() {
+        return run(Picker::forSpace);
     }
 
     /** Merges everything into one level. */
     public void runEverything() {
-        run(version -> Compaction.everything(version, options));
+        run(Picker::everything);
     }
 
-    /** Bytes that a level from 1 on holds before it is compacted. */
-    public static long limit(int level, Options options) {
-        return Compaction.limit(level, options);
+    /** Of a version's levels from 1 on: bytes that it holds before it is compacted; 0 for those not in use. */
+    public static long[] limits(Version version, Options options) {
+        return LevelSizes.of(version, options).limits();
     }
 
     /** Counters so far. */
@@ -84,26 +90,20 @@ public final class Compactor {
         return new Counters(compactions.sum(), moves.sum(), readBytes.sum(), writtenBytes.sum());
     }
 
-    /** How a compaction is chosen. */
-    @FunctionalInterface
-    private interface Picker {
-        @Nullable
-        Compaction pick(Version version);
-    }
-
-    private boolean run(Picker picker) {
+    private boolean run(Function<Picker, @Nullable Compaction> choice) {
         Version version = versions.retainCurrent();
         try {
-            Compaction compaction = picker.pick(version);
+            Compaction compaction = choice.apply(new Picker(version, options));
             if (compaction == null) {
                 return false;
             }
-            Events.Span span = events.begin(event(compaction, 0, 0, 0));
+            boolean isMove = compaction.isMove(options);
+            Events.Span span = events.begin(event(compaction, isMove, 0, 0, 0));
             long bytes = compaction.bytes();
             int tables = compaction.tables().size();
-            if (compaction.isMove()) {
+            if (isMove) {
                 apply(compaction, compaction.tables());
-                moves.increment();
+                moves.add(tables);
             } else {
                 List<TableMeta> written = merge(compaction, version);
                 tables = written.size();
@@ -112,7 +112,7 @@ public final class Compactor {
                 readBytes.add(compaction.bytes());
                 writtenBytes.add(bytes);
             }
-            span.end(event(compaction, tables, bytes, span.nanos()));
+            span.end(event(compaction, isMove, tables, bytes, span.nanos()));
             return true;
         } finally {
             version.release();
@@ -120,12 +120,12 @@ public final class Compactor {
         }
     }
 
-    private static StoreEvent event(Compaction compaction, int tables, long bytes, long nanos) {
+    private static StoreEvent event(Compaction compaction, boolean isMove, int tables, long bytes, long nanos) {
         return new StoreEvent.Compaction(
                 compaction.reason(),
                 compaction.level(),
                 compaction.output(),
-                compaction.isMove(),
+                isMove,
                 compaction.tables().size(),
                 compaction.bytes(),
                 tables,
@@ -141,7 +141,9 @@ public final class Compactor {
                     input,
                     compaction.below(version),
                     options.tableBytes(),
-                    compaction.isLast(version) ? options.lastLevelCompression() : options.compression());
+                    compaction.output() == version.levels() - 1
+                            ? options.lastLevelCompression()
+                            : options.compression());
         }
         try {
             apply(compaction, written);
@@ -152,10 +154,7 @@ public final class Compactor {
     }
 
     private void apply(Compaction compaction, List<TableFile> added) {
-        versions.apply(
-                VersionSet.Edit.compacted(
-                        compaction.tables(), compaction.output(), added, compaction.level(), compaction.pointer()),
-                install);
+        versions.apply(VersionSet.Edit.compacted(compaction.tables(), compaction.output(), added), install);
     }
 
     /** Reads inputs sequentially, past the cache. */

@@ -1,9 +1,11 @@
 /**
  * Background work: writing memtables and merged tables as new tables.
  *
- * <p>Seven levels. Level 0 holds tables as they were flushed, which overlap; when there are a few, all are merged into level 1. Each
- * level from 1 on holds tables that do not overlap, up to ten times the bytes of the level above; what is too much moves down table by
- * table, round robin over the keys ({@code Compaction} picks). A table that overlaps nothing below it moves without being read.
+ * <p>Seven levels. Level 0 holds tables as they were flushed, which overlap; each other level holds tables that do not. The last one
+ * holds most of the store; the levels above it come into use as it grows, from the last up, each with a tenth of the one below
+ * ({@code LevelSizes}). When level 0 has a few tables, all are merged into the first level in use; what is too much in a level moves down
+ * table by table; what a store at rest has twice is merged ({@code Picker}). What overlaps nothing below moves without being read
+ * ({@code Compaction}).
  *
  * <p>The merge ({@link dev.catena.engine.compaction.Compactor}) reads its inputs sequentially, each chunk verified by the chain that
  * reads it, and writes through {@link dev.catena.engine.compaction.TableWriter}, which keeps the newest version of each key and those

@@ -29,7 +29,7 @@ import java.util.List;
  *  u32 logs, each            logs in use when this was written; there may be later ones
  *      u64 number, u64 end   exact end in bytes, all ones while it is growing
  *  u32 levels, each
- *      u32 pointer bytes, pointer      the largest key of the last compaction out of this level
+ *      u32 bytes, bytes      nothing any more: empty, and not looked at
  *      u32 tables, each      level 0: newest first; others: by key
  *          u64 number, u64 bytes, u64 checksum, u64 entries, u64 garbage,
  *          u64 smallest sequence, u64 largest sequence,
@@ -41,16 +41,10 @@ import java.util.List;
  * @param flushedSequence every operation up to it is in tables
  * @param firstLog logs with lower numbers are not needed
  * @param logs logs in use when it was written
- * @param pointers of each level: the largest key of the last compaction out of it
  * @param levels of each level: its tables
  */
 public record Manifest(
-        long nextNumber,
-        long flushedSequence,
-        long firstLog,
-        List<LogEntry> logs,
-        List<byte[]> pointers,
-        List<List<TableMeta>> levels) {
+        long nextNumber, long flushedSequence, long firstLog, List<LogEntry> logs, List<List<TableMeta>> levels) {
 
     /** Levels that a store has. */
     public static final int LEVELS = 7;
@@ -76,22 +70,19 @@ public record Manifest(
     /** Copies the lists. */
     public Manifest {
         logs = List.copyOf(logs);
-        pointers = List.copyOf(pointers);
         levels = levels.stream().map(List::copyOf).toList();
-        if (levels.size() != LEVELS || pointers.size() != LEVELS) {
-            throw new AssertionError(levels.size() + " levels, " + pointers.size() + " pointers");
+        if (levels.size() != LEVELS) {
+            throw new AssertionError(levels.size() + " levels");
         }
     }
 
     /** Of a store just made. */
     public static Manifest empty() {
-        List<byte[]> pointers = new ArrayList<>();
         List<List<TableMeta>> levels = new ArrayList<>();
         for (int level = 0; level < LEVELS; level++) {
-            pointers.add(new byte[0]);
             levels.add(List.of());
         }
-        return new Manifest(1, 0, 1, List.of(), pointers, levels);
+        return new Manifest(1, 0, 1, List.of(), levels);
     }
 
     /** Replaces the store's manifest with this one; durable on return. */
@@ -144,7 +135,7 @@ public record Manifest(
     private ByteBuffer encode() {
         long size = HEADER_BYTES + 24 + 4 + 16L * logs.size() + 4 + HASH_BYTES;
         for (int level = 0; level < LEVELS; level++) {
-            size += 8 + pointers.get(level).length;
+            size += 8;
             for (TableMeta table : levels.get(level)) {
                 size += 64 + table.smallest().length + table.largest().length;
             }
@@ -158,7 +149,7 @@ public record Manifest(
         }
         out.putInt(LEVELS);
         for (int level = 0; level < LEVELS; level++) {
-            put(out, pointers.get(level));
+            put(out, new byte[0]);
             out.putInt(levels.get(level).size());
             for (TableMeta table : levels.get(level)) {
                 out.putLong(table.number()).putLong(table.bytes()).putLong(table.checksum());
@@ -183,10 +174,9 @@ public record Manifest(
         for (int left = in.getInt(); left > 0; left--) {
             logs.add(new LogEntry(in.getLong(), in.getLong()));
         }
-        List<byte[]> pointers = new ArrayList<>();
         List<List<TableMeta>> levels = new ArrayList<>();
         for (int left = in.getInt(); left > 0; left--) {
-            pointers.add(get(in));
+            byte[] unused = get(in);
             List<TableMeta> tables = new ArrayList<>();
             for (int more = in.getInt(); more > 0; more--) {
                 tables.add(new TableMeta(
@@ -205,7 +195,7 @@ public record Manifest(
         if (in.hasRemaining()) {
             throw new AssertionError(in.remaining() + " bytes left over");
         }
-        return new Manifest(nextNumber, flushedSequence, firstLog, logs, pointers, levels);
+        return new Manifest(nextNumber, flushedSequence, firstLog, logs, levels);
     }
 
     private static void put(ByteBuffer out, byte[] bytes) {

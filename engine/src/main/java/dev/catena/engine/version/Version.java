@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  * is newer than what lower levels (with higher numbers) have.
  */
 public final class Version {
-    private static final Comparator<TableFile> BY_KEY =
+    /** Tables that do not overlap in the order of their keys. */
+    public static final Comparator<TableFile> BY_KEY =
             (a, b) -> Arrays.compareUnsigned(a.meta().smallest(), b.meta().smallest());
 
     private final List<List<TableFile>> levels;

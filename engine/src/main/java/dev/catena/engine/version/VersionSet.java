@@ -38,7 +38,6 @@ public final class VersionSet implements AutoCloseable {
     private Version current;
     private long flushedSequence;
     private long firstLog;
-    private final List<byte[]> pointers;
 
     /** Logs of earlier openings that are still needed: number to exact end. */
     private final SortedMap<Long, Long> endedLogs = new TreeMap<>();
@@ -54,26 +53,16 @@ public final class VersionSet implements AutoCloseable {
      * @param added tables that come, or move
      * @param flushedSequence every operation up to it is in tables now; -1 as before
      * @param firstLog logs with lower numbers are not needed now; -1 as before
-     * @param pointerLevel the level whose compaction pointer moves; -1 none
-     * @param pointer where to
      */
-    public record Edit(
-            List<TableFile> removed,
-            int level,
-            List<TableFile> added,
-            long flushedSequence,
-            long firstLog,
-            int pointerLevel,
-            byte[] pointer) {
+    public record Edit(List<TableFile> removed, int level, List<TableFile> added, long flushedSequence, long firstLog) {
         /** Of a flush. */
         public static Edit flushed(List<TableFile> added, long flushedSequence, long firstLog) {
-            return new Edit(List.of(), 0, added, flushedSequence, firstLog, -1, new byte[0]);
+            return new Edit(List.of(), 0, added, flushedSequence, firstLog);
         }
 
         /** Of a compaction. */
-        public static Edit compacted(
-                List<TableFile> removed, int level, List<TableFile> added, int pointerLevel, byte[] pointer) {
-            return new Edit(removed, level, added, -1, -1, pointerLevel, pointer);
+        public static Edit compacted(List<TableFile> removed, int level, List<TableFile> added) {
+            return new Edit(removed, level, added, -1, -1);
         }
     }
 
@@ -96,7 +85,6 @@ public final class VersionSet implements AutoCloseable {
         this.nextNumber = new AtomicLong(nextNumber);
         flushedSequence = manifest.flushedSequence();
         firstLog = manifest.firstLog();
-        pointers = new ArrayList<>(manifest.pointers());
         List<List<TableFile>> levels = new ArrayList<>();
         List<TableFile> opened = new ArrayList<>();
         try {
@@ -159,7 +147,7 @@ public final class VersionSet implements AutoCloseable {
     public synchronized Pinned pin() {
         current.retain();
         long next = nextNumber.get();
-        return new Pinned(current, new Manifest(next, flushedSequence, next, List.of(), pointers, metas(current)));
+        return new Pinned(current, new Manifest(next, flushedSequence, next, List.of(), metas(current)));
     }
 
     /** Every operation up to it is in tables. */
@@ -170,11 +158,6 @@ public final class VersionSet implements AutoCloseable {
     /** Logs with lower numbers are not needed. */
     public synchronized long firstLog() {
         return firstLog;
-    }
-
-    /** The largest key of the last compaction out of a level. */
-    public synchronized byte[] pointer(int level) {
-        return pointers.get(level);
     }
 
     /** Logs of earlier openings that are still needed, by number, with their exact ends. */
@@ -193,9 +176,6 @@ public final class VersionSet implements AutoCloseable {
         if (edit.flushedSequence() >= 0) {
             flushedSequence = edit.flushedSequence();
             firstLog = edit.firstLog();
-        }
-        if (edit.pointerLevel() >= 0) {
-            pointers.set(edit.pointerLevel(), edit.pointer());
         }
         List<Long> unneeded = new ArrayList<>(endedLogs.headMap(firstLog).keySet());
         endedLogs.keySet().removeAll(unneeded);
@@ -248,7 +228,7 @@ public final class VersionSet implements AutoCloseable {
         }
         List<Manifest.LogEntry> entries = new ArrayList<>();
         logs.forEach((number, end) -> entries.add(new Manifest.LogEntry(number, end)));
-        new Manifest(nextNumber.get(), flushedSequence, firstLog, entries, pointers, metas(version)).write(directory);
+        new Manifest(nextNumber.get(), flushedSequence, firstLog, entries, metas(version)).write(directory);
     }
 
     private static List<List<TableMeta>> metas(Version version) {
