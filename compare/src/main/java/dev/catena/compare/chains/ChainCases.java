@@ -34,6 +34,7 @@ public final class ChainCases {
                     Access.BUFFERED,
                     LookupCase.PAUSE_NANOS));
         }
+        cases.add(new LookupCase("lookup-60-512", 60, 512, count(scale, 2_000), Access.BUFFERED, 0));
         cases.add(new LookupCase("lookup-6-4k-direct", 6, 4096, count(scale, 1_000), Access.DIRECT, 0));
         cases.add(new LogCase("log-1", 1, count(scale, 1_500)));
         cases.add(new LogCase("log-16", 16, count(scale, 600)));

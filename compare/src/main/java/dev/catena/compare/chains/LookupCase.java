@@ -105,7 +105,7 @@ final class LookupCase extends ChainCase {
             file = runtime.open(path, ChainFile.Mode.READ, access);
             buffer = runtime.allocate(block, "lookup");
             lane = setting.lane(runtime);
-            chain = lane.chain(8, "lookup");
+            chain = lane.chain(Integer.highestOneBit(depth) * 2, "lookup");
         }
 
         @Override
