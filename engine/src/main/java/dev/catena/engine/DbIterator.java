@@ -6,6 +6,7 @@ import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
 import dev.catena.engine.entry.Operands;
 import dev.catena.io.chain.ChainIoException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
@@ -44,8 +45,12 @@ public final class DbIterator implements AutoCloseable {
     // Of a key with many versions a few are stepped over one by one, then they are passed by a seek.
     //
     // An operation marks itself as running and then looks whether the iterator is closed; who closes does it the other
-    // way round and
-    // waits for the operation. So memory is never freed under a running operation, and none begins after.
+    // way round and waits for the operation. So memory is never freed under a running operation, and none begins after.
+    // That needs a fence between the mark and the look, which would cost as much as the step itself. So the thread
+    // that uses the iterator passes one only when it takes over from another one, and who closes from outside makes
+    // all threads pass a safepoint between its mark and its look (the close of a shared arena does): a user's mark and
+    // look, between which there is no safepoint, are then both before, and the mark is seen, or both after, and the
+    // look sees.
 
     private static final String OWNER = "iterator";
     private static final int FIRST_KEY_BYTES = 256;
@@ -63,12 +68,14 @@ public final class DbIterator implements AutoCloseable {
 
     private static final VarHandle RUNNING;
     private static final VarHandle CLOSED;
+    private static final VarHandle USER;
 
     static {
         try {
             MethodHandles.Lookup lookup = MethodHandles.lookup();
             RUNNING = lookup.findVarHandle(DbIterator.class, "running", boolean.class);
             CLOSED = lookup.findVarHandle(DbIterator.class, "closed", boolean.class);
+            USER = lookup.findVarHandle(DbIterator.class, "user", long.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -113,6 +120,9 @@ public final class DbIterator implements AutoCloseable {
 
     @SuppressWarnings("UnusedVariable") // through CLOSED
     private boolean closed;
+
+    /** Id of the thread that uses it. */
+    private long user = Thread.currentThread().threadId();
 
     /**
      * @param state referenced for this iterator; released through the closer
@@ -222,7 +232,7 @@ public final class DbIterator implements AutoCloseable {
 
     /** Whether it stands on an entry. */
     public boolean isValid() {
-        if ((boolean) CLOSED.getVolatile(this)) {
+        if ((boolean) CLOSED.getAcquire(this)) {
             throw new StoreClosedException("iterator");
         }
         return valid;
@@ -366,6 +376,9 @@ public final class DbIterator implements AutoCloseable {
     public void close() {
         if (!CLOSED.compareAndSet(this, false, true)) {
             return;
+        }
+        if ((long) USER.getVolatile(this) != Thread.currentThread().threadId()) {
+            Arena.ofShared().close();
         }
         while ((boolean) RUNNING.getVolatile(this)) {
             Thread.yield(); // a virtual thread leaves its carrier to who uses the iterator
@@ -559,8 +572,12 @@ public final class DbIterator implements AutoCloseable {
     }
 
     private void begin() {
-        RUNNING.setVolatile(this, true);
-        if ((boolean) CLOSED.getVolatile(this)) {
+        RUNNING.setRelease(this, true);
+        long thread = Thread.currentThread().threadId();
+        if (user != thread) {
+            USER.setVolatile(this, thread);
+        }
+        if ((boolean) CLOSED.getAcquire(this)) {
             RUNNING.setRelease(this, false);
             throw new StoreClosedException("iterator");
         }

@@ -22,6 +22,8 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 3, time = 1)
 public class NextStations {
+    private static final int SCAN = 50;
+
     /** An iterator that walks. */
     @State(Scope.Thread)
     @SuppressWarnings("NullAway.Init") // set up by JMH
@@ -77,6 +79,22 @@ public class NextStations {
         if (!walk.iterator.isValid()) {
             walk.iterator.seekToLast();
         }
+    }
+
+    /** A new iterator, a seek to a random key, the 50 entries from there into the caller's segments, and the iterator's close. */
+    @Benchmark
+    public long scanOf50(LoadedStore store) {
+        store.draw();
+        long bytes = 0;
+        try (DbIterator iterator = store.db.iterator()) {
+            iterator.seek(store.key);
+            for (int i = 0; i < SCAN && iterator.isValid(); i++) {
+                bytes += iterator.key(store.key);
+                bytes += iterator.value(store.value);
+                iterator.next();
+            }
+        }
+        return bytes;
     }
 
     /** A seek to a random key. */
