@@ -378,7 +378,7 @@ public final class DbIterator implements AutoCloseable {
             return;
         }
         if ((long) USER.getVolatile(this) != Thread.currentThread().threadId()) {
-            Arena.ofShared().close();
+            passSafepoint();
         }
         while ((boolean) RUNNING.getVolatile(this)) {
             Thread.yield(); // a virtual thread leaves its carrier to who uses the iterator
@@ -393,6 +393,13 @@ public final class DbIterator implements AutoCloseable {
                 saved.close();
             }
             closer.accept(this);
+        }
+    }
+
+    /** Returns when every thread has passed a safepoint since the call. */
+    private static void passSafepoint() {
+        try (Arena _ = Arena.ofShared()) {
+            // Its close is what is wanted.
         }
     }
 

@@ -129,7 +129,7 @@ final class IteratorCloseTest {
                 "user");
         user.start();
         for (int round = 0; round < ROUNDS; round++) {
-            DbIterator iterator = new DbIterator(null, new Entries(misuses), 0, new byte[0], null, closed -> {});
+            DbIterator iterator = new DbIterator(null, new Entries(misuses), 0, new byte[0], null, null, closed -> {});
             hand.exchange(iterator);
             for (int step = 0; step < round % STEPS; step++) {
                 Thread.onSpinWait();
