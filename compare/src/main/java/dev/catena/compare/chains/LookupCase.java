@@ -128,16 +128,17 @@ final class LookupCase extends ChainCase {
         private void lookUp(long position) {
             boolean first = chain.size() == 0;
             chain.read(file, buffer, 0, block, position);
+            if (resident && !first) {
+                chain.publish(); // it is under way while the others are written down
+            }
+            for (int i = 1; i < depth; i++) {
+                chain.read(file, buffer, 0, block, 0).positionAt(buffer, 0);
+            }
             if (first) {
                 chain.start();
             } else {
                 chain.publish();
             }
-            // the first read is under way while the others are written down
-            for (int i = 1; i < depth; i++) {
-                chain.read(file, buffer, 0, block, 0).positionAt(buffer, 0);
-            }
-            chain.publish();
             int last = chain.size() - 1;
             if (resident) {
                 Wait.untilDone(chain, last);
