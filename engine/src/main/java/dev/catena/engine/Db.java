@@ -197,6 +197,22 @@ public final class Db implements AutoCloseable {
         return found ? scratch.takeLength() : -1;
     }
 
+    /** A key's value where it lies, or null when the key is absent. Close it soon: it keeps the memory. */
+    public @Nullable ValueView getView(MemorySegment key) {
+        return view(key, null);
+    }
+
+    /** As {@link #getView(MemorySegment)}, as the store was when the snapshot was made. */
+    public @Nullable ValueView getView(MemorySegment key, Snapshot snapshot) {
+        return view(key, Objects.requireNonNull(snapshot));
+    }
+
+    private @Nullable ValueView view(MemorySegment key, @Nullable Snapshot snapshot) {
+        int length = Limits.checkKey(key.byteSize());
+        ValueView.Sink sink = new ValueView.Sink();
+        return store.get(Scratch.get().key(key), length, snapshot, sink) ? sink.view() : null;
+    }
+
     /**
      * Copies of several keys' values, in the order of the keys, null where a key is absent; all as of one moment. Keys may repeat.
      * A block of a table that several keys need is read once.

@@ -6,6 +6,7 @@ import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.MergingIterator;
 import dev.catena.engine.entry.MultiLookup;
+import dev.catena.engine.entry.ValueSink;
 import dev.catena.engine.event.Events;
 import dev.catena.engine.event.TextLog;
 import dev.catena.engine.log.Log;
@@ -544,12 +545,12 @@ final class Store {
         }
     }
 
-    /** Looks a key up that is in the scratch, as it is now or in a snapshot; whether it was found. */
-    boolean get(MemorySegment key, int length, @Nullable Snapshot snapshot, Scratch scratch) {
+    /** Looks a key (off-heap) up, as it is now or in a snapshot; whether it was found. */
+    boolean get(MemorySegment key, int length, @Nullable Snapshot snapshot, ValueSink sink) {
         int stripe = ReadState.stripe();
         ReadState state = pin(stripe);
         try {
-            return state.get(key, length, sequence(snapshot), scratch) == Lookup.FOUND;
+            return state.get(key, length, sequence(snapshot), sink) == Lookup.FOUND;
         } catch (ChainIoException e) {
             throw readFailed(e);
         } finally {

@@ -22,4 +22,20 @@ public interface ValueSink {
     default boolean operand(MemorySegment segment, long offset, int length) {
         return false;
     }
+
+    /**
+     * Called after {@link #accept} with who keeps the value's memory, which stays until {@link Keeper#release} is called with the handle.
+     *
+     * @return whether the sink wants that; else the memory is the keeper's again after the call
+     */
+    default boolean keep(Keeper keeper, long handle) {
+        return false;
+    }
+
+    /** Who keeps memory that is being read. */
+    @FunctionalInterface
+    interface Keeper {
+        /** Gives the memory back. Any thread. */
+        void release(long handle);
+    }
 }

@@ -85,6 +85,7 @@ public final class Memtable {
     private final MemorySegment filter;
     private final int filterBytes;
     private final List<MemorySegment> chunks = new ArrayList<>();
+    private final ValueSink.Keeper keeper = _ -> release();
     private final long head;
 
     // Owned by the writer.
@@ -237,6 +238,9 @@ public final class Memtable {
             if (result == Lookup.ABSENT) {
                 node = Memory.getLongAcquire(link(node, 0));
             }
+        }
+        if (result == Lookup.FOUND && sink.keep(keeper, 0)) {
+            retain();
         }
         Reference.reachabilityFence(key);
         return result;

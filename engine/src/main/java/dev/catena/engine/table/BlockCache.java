@@ -1,6 +1,7 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.entry.Memory;
+import dev.catena.engine.entry.ValueSink;
 import dev.catena.io.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -37,7 +38,7 @@ import java.util.concurrent.locks.ReentrantLock;
  *
  * <p>Thread safe.
  */
-public final class BlockCache implements AutoCloseable {
+public final class BlockCache implements ValueSink.Keeper, AutoCloseable {
     /** Chances of a block that a scan or a lookup may never want again. */
     static final int CHANCES_DATA = 0;
 
@@ -198,7 +199,8 @@ public final class BlockCache implements AutoCloseable {
     }
 
     /** Gives a pin back. */
-    void release(long handle) {
+    @Override
+    public void release(long handle) {
         long before = (long) STATE.getAndAdd(Memory.ALL, handle, -1L);
         if ((before & (LISTED | PINS)) == 1) {
             shards[(int) (Memory.getLong(handle + SHARD) & 0xff)].free(handle);
@@ -218,7 +220,7 @@ public final class BlockCache implements AutoCloseable {
         }
     }
 
-    /** Frees everything. No block may be pinned, no table open. */
+    /** Frees everything, but what is still pinned with its last pin. No table may be open. */
     @Override
     public void close() {
         for (Shard shard : shards) {
@@ -247,6 +249,9 @@ public final class BlockCache implements AutoCloseable {
 
         private volatile long used;
         private long hits;
+
+        /** Blocks that were still pinned when the cache was closed. */
+        private int orphans;
 
         Shard(int index) {
             this.index = index;
@@ -327,6 +332,9 @@ public final class BlockCache implements AutoCloseable {
             lock.lock();
             try {
                 putRecord(handle);
+                if (orphans > 0 && --orphans == 0) {
+                    freeSlabs();
+                }
             } finally {
                 lock.unlock();
             }
@@ -468,25 +476,31 @@ public final class BlockCache implements AutoCloseable {
                 for (int i = 0; i < records; i++) {
                     long handle = record(i);
                     long state = (long) STATE.getVolatile(Memory.ALL, handle);
-                    if ((state & PINS) != 0) {
-                        throw new AssertionError("the cache was closed while a block was in use");
+                    while (!STATE.compareAndSet(Memory.ALL, handle, state, state & PINS)) {
+                        state = (long) STATE.getVolatile(Memory.ALL, handle);
                     }
-                    if ((state & LISTED) != 0) {
+                    if ((state & PINS) != 0) {
+                        orphans++;
+                    } else if ((state & LISTED) != 0) {
                         giveMemory(handle);
                     }
                 }
-                for (MemorySegment slab : slabs) {
-                    NativeMemory.free(slab);
+                if (orphans == 0) {
+                    freeSlabs();
                 }
-                slabs.clear();
-                records = 0;
-                freeRecord = 0;
                 listed = 0;
                 slots = new long[1024];
                 used = 0;
             } finally {
                 lock.unlock();
             }
+        }
+
+        private void freeSlabs() {
+            slabs.forEach(NativeMemory::free);
+            slabs.clear();
+            records = 0;
+            freeRecord = 0;
         }
     }
 }

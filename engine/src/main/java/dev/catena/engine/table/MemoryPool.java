@@ -21,7 +21,10 @@ final class MemoryPool implements AutoCloseable {
     private static final int SLOTS = 8;
 
     private final String owner;
-    private final long limit;
+
+    /** Bytes kept at most; -1 once closed. */
+    private volatile long limit;
+
     private final AtomicLong kept = new AtomicLong();
     private final AtomicReferenceArray<@Nullable MemorySegment> slots =
             new AtomicReferenceArray<>(SLOTS * (int) (POOLED_MAX / STEP + 1));
@@ -62,6 +65,9 @@ final class MemoryPool implements AutoCloseable {
                 int size = (int) bytes / STEP;
                 for (int slot = SLOTS * size; slot < SLOTS * (size + 1); slot++) {
                     if (slots.getPlain(slot) == null && slots.compareAndSet(slot, null, memory)) {
+                        if (limit < 0) {
+                            sweep(); // closed meanwhile, perhaps after it looked here
+                        }
                         return;
                     }
                 }
@@ -71,9 +77,14 @@ final class MemoryPool implements AutoCloseable {
         NativeMemory.free(memory);
     }
 
-    /** Frees what is kept; nothing is taken or given any more. */
+    /** Frees what is kept. Nothing is taken any more; what is still given is freed. */
     @Override
     public void close() {
+        limit = -1;
+        sweep();
+    }
+
+    private void sweep() {
         for (int slot = 0; slot < slots.length(); slot++) {
             MemorySegment memory = slots.getAndSet(slot, null);
             if (memory != null) {

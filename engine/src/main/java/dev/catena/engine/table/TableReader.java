@@ -182,10 +182,16 @@ public final class TableReader {
     private @Nullable Lookup getFromFrame(
             long offset, long end, long key, int keyLength, long trailer, long floor, ValueSink sink) {
         long data = pinData(offset, end);
+        boolean kept = false;
         try {
-            return Block.find(BlockCache.address(data), BlockCache.length(data), key, keyLength, trailer, floor, sink);
+            Lookup found =
+                    Block.find(BlockCache.address(data), BlockCache.length(data), key, keyLength, trailer, floor, sink);
+            kept = found == Lookup.FOUND && sink.keep(cache, data);
+            return found;
         } finally {
-            cache.release(data);
+            if (!kept) {
+                cache.release(data);
+            }
         }
     }
 
