@@ -19,7 +19,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * the address of its 64-byte record:
  *
  * <pre>
- *  0  u64 state     bits 0-31 pins, bit 32 LISTED (lookups find it), bits 33-34 chances left
+ *  0  u64 state     bits 0-31 pins, bit 32 LISTED (lookups find it), bits 33-34 chances left, bit 35 MAIN
  *  8  u64 table number        16  u64 frame offset        24  u64 address of the block    32  u64 bytes of the block
  * 40  u64 address of the memory to free                   48  u64 bytes charged           56  u64 shard | next free record
  * </pre>
@@ -29,9 +29,12 @@ import java.util.concurrent.locks.ReentrantLock;
  * Records are recycled but not freed while the cache lives, so a stale address is harmless. A hit may be missed while the table
  * changes; the block is then read once more and {@link #insert} finds the first copy.
  *
- * <p>Insertion and eviction hold the shard's lock. Eviction is CLOCK with up to three chances: a hand walks over the shard's
- * records, takes a chance from each block that is not pinned, and evicts the first that has none left, with one compare-and-set that
- * fails when a pin was faster.
+ * <p><b>What stays</b> (S3-FIFO, with a clock for its main part): a data block that comes is on trial, in a queue of a tenth of the
+ * shard's bytes. At the queue's end it moves to the main part if it was wanted twice meanwhile, else it goes, and a trace of its name
+ * is left: if it comes again while the trace is there, it goes straight to the main part, as index and filter blocks do. So blocks that
+ * are read once, however many, push out each other and nothing else. In the main part a hand walks over the records, takes a chance from
+ * each block that is not pinned, and evicts the first that has none left; a hit gives a chance, three at most. Insertion and eviction
+ * hold the shard's lock; a block is evicted with one compare-and-set that fails when a pin was faster.
  *
  * <p>The bound: listed blocks, their bookkeeping, a little memory kept for the next block, and what tables {@link #reserve} for themselves stay within the capacity. A block that does not fit, because it is larger than a
  * shard or because all others are pinned, is given to its reader alone and freed with its last pin.
@@ -39,7 +42,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * <p>Thread safe.
  */
 public final class BlockCache implements ValueSink.Keeper, AutoCloseable {
-    /** Chances of a block that a scan or a lookup may never want again. */
+    /** Chances of a block that a scan or a lookup may never want again: it comes on trial. */
     static final int CHANCES_DATA = 0;
 
     /** Chances of blocks that lead to many others. */
@@ -61,8 +64,18 @@ public final class BlockCache implements ValueSink.Keeper, AutoCloseable {
     private static final int CHANCES_SHIFT = 33;
     private static final long CHANCE = 1L << CHANCES_SHIFT;
     private static final long CHANCES = 3L << CHANCES_SHIFT;
+    private static final long MAIN = 1L << 35;
 
-    /** What a block costs beside its own bytes: record, table slots, the allocator's and the registry's entries. */
+    /** Hits on trial that a block needs. */
+    private static final long TRIAL_HITS = 2 * CHANCE;
+
+    /** Blocks on trial take this part of a shard. */
+    private static final int TRIAL_SHARE = 10;
+
+    /** Traces of evicted blocks, for each table slot: about as many as there are blocks. */
+    private static final int SLOTS_PER_TRACE = 4;
+
+    /** What a block costs beside its own bytes: record, table slots, trace, the allocator's and the registry's entries. */
     private static final long OVERHEAD = 256;
 
     private static final int ALIGNMENT = 64;
@@ -250,6 +263,16 @@ public final class BlockCache implements ValueSink.Keeper, AutoCloseable {
         private volatile long used;
         private long hits;
 
+        /** Handles of the blocks on trial, oldest first, in a ring. */
+        private long[] trial = new long[64];
+
+        private int trialFirst;
+        private int trialCount;
+        private long trialBytes;
+
+        /** Hashes of names of blocks that failed their trial, each at its place until another one comes to it. */
+        private long[] traces = new long[slots.length / SLOTS_PER_TRACE];
+
         /** Blocks that were still pinned when the cache was closed. */
         private int orphans;
 
@@ -305,6 +328,7 @@ public final class BlockCache implements ValueSink.Keeper, AutoCloseable {
                     return handle;
                 }
                 boolean fits = makeRoom(charge);
+                boolean main = chances > 0 || takeTrace(hash);
                 handle = takeRecord();
                 Memory.putLong(handle + TABLE, table);
                 Memory.putLong(handle + OFFSET, offset);
@@ -315,8 +339,12 @@ public final class BlockCache implements ValueSink.Keeper, AutoCloseable {
                 Memory.putLong(handle + SHARD, index);
                 if (fits) {
                     addUsed(charge);
-                    STATE.setRelease(Memory.ALL, handle, 1 | LISTED | chances * CHANCE);
+                    STATE.setRelease(Memory.ALL, handle, 1 | LISTED | chances * CHANCE | (main ? MAIN : 0));
                     list(hash, handle);
+                    if (!main) {
+                        trialBytes += charge;
+                        addTrial(handle);
+                    }
                 } else {
                     STATE.setRelease(Memory.ALL, handle, 1L);
                 }
@@ -359,25 +387,88 @@ public final class BlockCache implements ValueSink.Keeper, AutoCloseable {
                 return false;
             }
             // Four rounds take all chances from everything; what then remains is pinned.
-            for (long steps = 4L * records + 4; used + charge > limit; steps--) {
+            int pinned = 0;
+            for (long steps = 5L * records + 5; used + charge > limit; steps--) {
                 if (steps == 0 || records == 0) {
                     return false;
                 }
-                hand = hand + 1 < records ? hand + 1 : 0;
-                long handle = record(hand);
-                long state = (long) STATE.getOpaque(Memory.ALL, handle);
-                if ((state & (LISTED | PINS)) == LISTED) {
-                    if ((state & CHANCES) != 0) {
-                        STATE.compareAndSet(Memory.ALL, handle, state, state - CHANCE);
-                    } else if (STATE.compareAndSet(Memory.ALL, handle, state, 0L)) {
-                        unlist(handle);
-                        addUsed(-Memory.getLong(handle + CHARGE));
-                        giveMemory(handle);
-                        putRecord(handle);
-                    }
+                boolean tryTrial = trialBytes > limit / TRIAL_SHARE || trialBytes == used;
+                if (tryTrial && pinned < trialCount) {
+                    pinned = endTrial() ? 0 : pinned + 1;
+                } else {
+                    stepHand();
                 }
             }
             return true;
+        }
+
+        /** Decides on the oldest block on trial; false when it is pinned and begins anew. */
+        private boolean endTrial() {
+            long handle = trial[trialFirst];
+            trialFirst = (trialFirst + 1) & (trial.length - 1);
+            trialCount--;
+            long state = (long) STATE.getOpaque(Memory.ALL, handle);
+            long charge = Memory.getLong(handle + CHARGE);
+            if ((state & CHANCES) >= TRIAL_HITS) {
+                trialBytes -= charge;
+                STATE.getAndAdd(Memory.ALL, handle, MAIN); // the bit is not set: only here it is
+                return true;
+            }
+            if ((state & PINS) != 0 || !STATE.compareAndSet(Memory.ALL, handle, state, 0L)) {
+                addTrial(handle);
+                return false;
+            }
+            trialBytes -= charge;
+            long hash = hash(Memory.getLong(handle + TABLE), Memory.getLong(handle + OFFSET));
+            traces[trace(hash)] = hash;
+            evict(handle);
+            return true;
+        }
+
+        private void addTrial(long handle) {
+            if (trialCount == trial.length) {
+                long[] larger = new long[2 * trialCount];
+                for (int i = 0; i < trialCount; i++) {
+                    larger[i] = trial[(trialFirst + i) & (trialCount - 1)];
+                }
+                trial = larger;
+                trialFirst = 0;
+            }
+            trial[(trialFirst + trialCount++) & (trial.length - 1)] = handle;
+        }
+
+        /** Whether a block's trace is there, which then is there no more. */
+        private boolean takeTrace(long hash) {
+            boolean found = traces[trace(hash)] == hash;
+            if (found) {
+                traces[trace(hash)] = 0;
+            }
+            return found;
+        }
+
+        private int trace(long hash) {
+            return (int) (hash >>> 8) & (traces.length - 1);
+        }
+
+        /** Moves the main part's hand by a record. */
+        private void stepHand() {
+            hand = hand + 1 < records ? hand + 1 : 0;
+            long handle = record(hand);
+            long state = (long) STATE.getOpaque(Memory.ALL, handle);
+            if ((state & (LISTED | MAIN | PINS)) == (LISTED | MAIN)) {
+                if ((state & CHANCES) != 0) {
+                    STATE.compareAndSet(Memory.ALL, handle, state, state - CHANCE);
+                } else if (STATE.compareAndSet(Memory.ALL, handle, state, 0L)) {
+                    evict(handle);
+                }
+            }
+        }
+
+        private void evict(long handle) {
+            unlist(handle);
+            addUsed(-Memory.getLong(handle + CHARGE));
+            giveMemory(handle);
+            putRecord(handle);
         }
 
         private void list(long hash, long handle) {
@@ -393,6 +484,7 @@ public final class BlockCache implements ValueSink.Keeper, AutoCloseable {
                 }
                 this.slots = larger;
                 slots = larger;
+                traces = new long[larger.length / SLOTS_PER_TRACE];
             }
             slots[emptySlot(slots, hash)] = handle | (hash & ~ADDRESS_MASK);
             listed++;
@@ -489,6 +581,8 @@ public final class BlockCache implements ValueSink.Keeper, AutoCloseable {
                     freeSlabs();
                 }
                 listed = 0;
+                trialCount = 0;
+                trialBytes = 0;
                 slots = new long[1024];
                 used = 0;
             } finally {

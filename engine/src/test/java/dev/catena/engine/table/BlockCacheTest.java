@@ -9,6 +9,7 @@ import dev.catena.io.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -160,5 +161,77 @@ class BlockCacheTest {
             }
             assertTrue(cache.bytes() <= 2 << 20);
         }
+    }
+
+    /** Whether a block was there; else it is read. */
+    private static boolean touch(BlockCache cache, long table, long offset) {
+        long handle = cache.pin(table, offset);
+        boolean found = handle != 0;
+        if (!found) {
+            handle = insert(cache, table, offset, BLOCK);
+        }
+        cache.release(handle);
+        return found;
+    }
+
+    private static final int BLOCK = 4000;
+    private static final long CAPACITY = 8 << 20;
+
+    @Test
+    void whatIsReadOnceDoesNotPushOutWhatIsHot() {
+        int hot = 1000; // half of the cache
+        try (BlockCache cache = new BlockCache(CAPACITY)) {
+            for (int round = 0; round < 4; round++) {
+                for (int i = 0; i < hot; i++) {
+                    touch(cache, 1, i);
+                }
+            }
+            for (int i = 0; i < 30_000; i++) { // fifteen times the cache
+                touch(cache, 2, i);
+            }
+            int kept = 0;
+            for (int i = 0; i < hot; i++) {
+                kept += touch(cache, 1, i) ? 1 : 0;
+            }
+            assertTrue(kept >= 0.95 * hot, kept + " of " + hot + " hot blocks kept");
+            assertTrue(cache.bytes() <= CAPACITY);
+        }
+    }
+
+    @Test
+    void hitsMoreThanLeastRecentlyUsedWhenScansPass() {
+        long seed = System.nanoTime();
+        System.out.println("seed " + seed);
+        Random random = new Random(seed);
+        int blocks = (int) (CAPACITY / (BLOCK + 300));
+        Map<Long, Boolean> recent = new LinkedHashMap<>(16, 0.75f, true) {
+            @Override
+            protected boolean removeEldestEntry(Map.Entry<Long, Boolean> eldest) {
+                return size() > blocks;
+            }
+        };
+        int wanted = 0;
+        int hits = 0;
+        int recentHits = 0;
+        long scanned = 0;
+        try (BlockCache cache = new BlockCache(CAPACITY)) {
+            for (int i = 0; i < 200_000; i++) {
+                // Skewed lookups in four times the cache; after each two of them a scan reads two more blocks.
+                long offset = (long) (4.0 * blocks * Math.pow(random.nextDouble(), 3));
+                wanted++;
+                hits += touch(cache, 1, offset) ? 1 : 0;
+                recentHits += recent.put(offset, true) != null ? 1 : 0;
+                if (i % 2 == 0) {
+                    for (int j = 0; j < 2; j++) {
+                        touch(cache, 2, scanned);
+                        recent.put(-1 - scanned++, true);
+                    }
+                }
+            }
+        }
+        double rate = (double) hits / wanted;
+        double recentRate = (double) recentHits / wanted;
+        System.out.println("hit rate " + rate + ", least recently used " + recentRate);
+        assertTrue(rate > recentRate + 0.05, rate + " against " + recentRate);
     }
 }
