@@ -4,91 +4,102 @@ import dev.catena.engine.entry.Keys;
 import dev.catena.engine.log.Operations;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes that take effect together: after a crash all of them are there or none, and no reader sees some of them. Keys and values are
- * copied in as they are added, in the form that the log stores ({@code u8 kind, varint key length, varint value length, key,
- * value} for each operation). May be reused after {@link #clear}. Not thread safe.
+ * copied in as they are added, in the form that the log stores. Operations may be for several column families of a store: those that
+ * name none are for its default family. May be reused after {@link #clear}. Not thread safe.
+ *
+ * <p>Adding throws {@link IllegalArgumentException} when key or value are longer than {@link Limits} allow, or the batch would be.
  */
 public final class Batch {
-    private static final int OPERATION_HEADER_BYTES_MAX = 1 + 5 + 5;
+    private static final int OPERATION_HEADER_BYTES_MAX = 1 + 5 + 5 + 5;
+    private static final byte[] NOTHING = {};
 
     private byte[] bytes = new byte[256];
     private MemorySegment view = MemorySegment.ofArray(bytes);
     private int size;
     private int count;
-    private boolean merges;
+
+    /** The families that its operations name, each once. */
+    private final List<Family> families = new ArrayList<>();
+
+    /** Whether there are operations that name no family, and operands among them. */
+    private boolean usesDefault;
+
+    private boolean mergesDefault;
 
     /** An empty batch. */
     public Batch() {}
 
-    /**
-     * Adds a put.
-     *
-     * @throws IllegalArgumentException when key or value are longer than {@link Limits} allow, or the batch would be
-     */
+    /** Adds a put. */
     public Batch put(byte[] key, byte[] value) {
-        return add(Keys.PUT, key, value);
+        return add(Keys.PUT, null, key, value);
     }
 
-    private Batch add(int kind, byte[] key, byte[] value) {
-        Limits.checkKey(key.length);
-        Limits.checkValue(value.length);
-        header(kind, key.length, value.length);
-        System.arraycopy(key, 0, bytes, size, key.length);
-        size += key.length;
-        System.arraycopy(value, 0, bytes, size, value.length);
-        size += value.length;
-        return this;
-    }
-
-    /** Adds a put. As {@link #put(byte[], byte[])}. */
+    /** Adds a put. */
     public Batch put(MemorySegment key, MemorySegment value) {
-        return add(Keys.PUT, key, value);
+        return add(Keys.PUT, null, key, value);
     }
 
-    private Batch add(int kind, MemorySegment key, MemorySegment value) {
-        int keyBytes = Limits.checkKey(key.byteSize());
-        int valueBytes = Limits.checkValue(value.byteSize());
-        header(kind, keyBytes, valueBytes);
-        MemorySegment.copy(key, ValueLayout.JAVA_BYTE, 0, bytes, size, keyBytes);
-        size += keyBytes;
-        MemorySegment.copy(value, ValueLayout.JAVA_BYTE, 0, bytes, size, valueBytes);
-        size += valueBytes;
-        return this;
+    /** Adds a put to a column family. */
+    public Batch put(ColumnFamily family, byte[] key, byte[] value) {
+        return add(Keys.PUT, family.family, key, value);
+    }
+
+    /** Adds a put to a column family. */
+    public Batch put(ColumnFamily family, MemorySegment key, MemorySegment value) {
+        return add(Keys.PUT, family.family, key, value);
+    }
+
+    /** Adds an operand of the default family's merge operator. */
+    public Batch merge(byte[] key, byte[] operand) {
+        return add(Keys.MERGE, null, key, operand);
+    }
+
+    /** Adds an operand of the default family's merge operator. */
+    public Batch merge(MemorySegment key, MemorySegment operand) {
+        return add(Keys.MERGE, null, key, operand);
     }
 
     /**
-     * Adds an operand of the store's merge operator.
+     * Adds an operand of a column family's merge operator.
      *
-     * @throws IllegalArgumentException as {@link #put(byte[], byte[])}
+     * @throws IllegalStateException when the family has no merge operator
      */
-    public Batch merge(byte[] key, byte[] operand) {
-        return add(Keys.MERGE, key, operand);
+    public Batch merge(ColumnFamily family, byte[] key, byte[] operand) {
+        family.family.checkMerges();
+        return add(Keys.MERGE, family.family, key, operand);
     }
 
-    /** Adds an operand. As {@link #merge(byte[], byte[])}. */
-    public Batch merge(MemorySegment key, MemorySegment operand) {
-        return add(Keys.MERGE, key, operand);
+    /** Adds an operand. As {@link #merge(ColumnFamily, byte[], byte[])}. */
+    public Batch merge(ColumnFamily family, MemorySegment key, MemorySegment operand) {
+        family.family.checkMerges();
+        return add(Keys.MERGE, family.family, key, operand);
     }
 
     /** Adds a deletion. Deleting what is not there is no error. */
     public Batch delete(byte[] key) {
-        Limits.checkKey(key.length);
-        header(Keys.DELETE, key.length, 0);
-        System.arraycopy(key, 0, bytes, size, key.length);
-        size += key.length;
-        return this;
+        return add(Keys.DELETE, null, key, NOTHING);
     }
 
-    /** Adds a deletion. As {@link #delete(byte[])}. */
+    /** Adds a deletion. Deleting what is not there is no error. */
     public Batch delete(MemorySegment key) {
-        int keyBytes = Limits.checkKey(key.byteSize());
-        header(Keys.DELETE, keyBytes, 0);
-        MemorySegment.copy(key, ValueLayout.JAVA_BYTE, 0, bytes, size, keyBytes);
-        size += keyBytes;
-        return this;
+        return add(Keys.DELETE, null, key, MemorySegment.ofArray(NOTHING));
+    }
+
+    /** Adds a deletion in a column family. Deleting what is not there is no error. */
+    public Batch delete(ColumnFamily family, byte[] key) {
+        return add(Keys.DELETE, family.family, key, NOTHING);
+    }
+
+    /** Adds a deletion in a column family. Deleting what is not there is no error. */
+    public Batch delete(ColumnFamily family, MemorySegment key) {
+        return add(Keys.DELETE, family.family, key, MemorySegment.ofArray(NOTHING));
     }
 
     /** Operations in it. */
@@ -105,12 +116,24 @@ public final class Batch {
     public void clear() {
         size = 0;
         count = 0;
-        merges = false;
+        families.clear();
+        usesDefault = false;
+        mergesDefault = false;
     }
 
-    /** Whether it has operands. */
-    boolean hasMerges() {
-        return merges;
+    /** The families that its operations name, each once. */
+    List<Family> families() {
+        return families;
+    }
+
+    /** Whether there are operations that name no family. */
+    boolean usesDefault() {
+        return usesDefault;
+    }
+
+    /** Whether there are operands among those. */
+    boolean mergesDefault() {
+        return mergesDefault;
     }
 
     /** The encoded operations: bytes 0 to {@link #bytes()} of this segment; valid until the next change. */
@@ -118,7 +141,29 @@ public final class Batch {
         return view;
     }
 
-    private void header(int kind, int keyBytes, int valueBytes) {
+    private Batch add(int kind, @Nullable Family family, byte[] key, byte[] value) {
+        Limits.checkKey(key.length);
+        Limits.checkValue(value.length);
+        header(kind, family, key.length, value.length);
+        System.arraycopy(key, 0, bytes, size, key.length);
+        size += key.length;
+        System.arraycopy(value, 0, bytes, size, value.length);
+        size += value.length;
+        return this;
+    }
+
+    private Batch add(int kind, @Nullable Family family, MemorySegment key, MemorySegment value) {
+        int keyBytes = Limits.checkKey(key.byteSize());
+        int valueBytes = Limits.checkValue(value.byteSize());
+        header(kind, family, keyBytes, valueBytes);
+        MemorySegment.copy(key, ValueLayout.JAVA_BYTE, 0, bytes, size, keyBytes);
+        size += keyBytes;
+        MemorySegment.copy(value, ValueLayout.JAVA_BYTE, 0, bytes, size, valueBytes);
+        size += valueBytes;
+        return this;
+    }
+
+    private void header(int kind, @Nullable Family family, int keyBytes, int valueBytes) {
         long needed = (long) size + OPERATION_HEADER_BYTES_MAX + keyBytes + valueBytes;
         if (needed > Limits.BATCH_BYTES_MAX) {
             throw new IllegalArgumentException(
@@ -129,8 +174,13 @@ public final class Batch {
                     Math.min(Limits.BATCH_BYTES_MAX, Math.max(needed, (long) bytes.length * 2)));
             view = MemorySegment.ofArray(bytes);
         }
-        merges |= kind == Keys.MERGE;
-        size = (int) Operations.putHeader(view, size, kind, keyBytes, valueBytes);
+        if (family == null) {
+            usesDefault = true;
+            mergesDefault |= kind == Keys.MERGE;
+        } else if (!families.contains(family)) {
+            families.add(family);
+        }
+        size = (int) Operations.putHeader(view, size, kind, family == null ? 0 : family.number, keyBytes, valueBytes);
         count++;
     }
 }

@@ -9,6 +9,7 @@ import java.io.RandomAccessFile;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
  * Makes a store out of the tables of another.
@@ -22,7 +23,7 @@ import java.nio.file.Path;
  *   <li>The directory gets its name, and the name is made durable. So it is there whole or not at all.
  * </ol>
  *
- * <p>Used by the thread that wants it, which holds on to the version meanwhile.
+ * <p>Used by the thread that wants it, which holds on to the versions meanwhile.
  */
 final class Checkpoint {
     static final String SUFFIX = ".checkpoint";
@@ -34,10 +35,10 @@ final class Checkpoint {
      *
      * @param from the store's directory
      * @param to the new one's; not there yet
-     * @param version its tables, retained by the caller
+     * @param versions its tables, of all families, retained by the caller
      * @param manifest names them, and no logs
      */
-    static void make(StoreDirectory from, Path to, Version version, Manifest manifest) {
+    static void make(StoreDirectory from, Path to, List<Version> versions, Manifest manifest) {
         Path target = to.toAbsolutePath().normalize();
         Path parent = target.getParent();
         if (parent == null || !Files.isDirectory(parent) || Files.exists(target)) {
@@ -55,9 +56,11 @@ final class Checkpoint {
         try (DirectoryLock _ = DirectoryLock.acquire(temporary)) {
             try {
                 made.deleteFiles();
-                for (TableFile table : version.tables()) {
-                    long number = table.meta().number();
-                    linkOrCopy(from.table(number), made.table(number));
+                for (Version version : versions) {
+                    for (TableFile table : version.tables()) {
+                        long number = table.meta().number();
+                        linkOrCopy(from.table(number), made.table(number));
+                    }
                 }
                 if (Files.exists(from.options())) {
                     linkOrCopy(from.options(), made.options()); // never changed either, but replaced

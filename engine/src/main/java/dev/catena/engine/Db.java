@@ -1,15 +1,16 @@
 package dev.catena.engine;
 
-import dev.catena.engine.entry.Keys;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An ordered map from byte strings to byte strings, kept in a directory. All methods are thread safe.
+ * A store: ordered maps from byte strings to byte strings, kept in a directory. It has one such map, the family
+ * {@value ColumnFamily#DEFAULT}, whose operations are the Db's own, and as many more {@link ColumnFamily column families} as are made.
+ * All methods are thread safe.
  *
  * <p>Every method throws {@link StoreClosedException} after {@link #close}, {@link StoreReadOnlyException} when it would write
  * after a failed write or to a store opened for reading, {@link CorruptionException} when bytes that it needs are damaged, and {@link StoreIoException} when the
@@ -17,12 +18,11 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A write is visible to readers as soon as it has its place in the log, before it is durable.
  */
-public final class Db implements AutoCloseable {
-    private static final MemorySegment NOTHING = MemorySegment.ofArray(new byte[0]);
-
+public final class Db extends ColumnFamily implements AutoCloseable {
     private final Store store;
 
     private Db(Store store) {
+        super(store.defaultFamily());
         this.store = store;
     }
 
@@ -62,78 +62,48 @@ public final class Db implements AutoCloseable {
         Store.destroy(Objects.requireNonNull(directory));
     }
 
-    /** Sets a key's value. */
-    public void put(byte[] key, byte[] value, Durability durability) {
-        Limits.checkKey(key.length);
-        Limits.checkValue(value.length);
-        Objects.requireNonNull(durability);
-        store.write(
-                Keys.PUT,
-                MemorySegment.ofArray(key),
-                key.length,
-                MemorySegment.ofArray(value),
-                value.length,
-                durability);
-    }
-
-    /** Sets a key's value. */
-    public void put(MemorySegment key, MemorySegment value, Durability durability) {
-        int keyLength = Limits.checkKey(key.byteSize());
-        int valueLength = Limits.checkValue(value.byteSize());
-        Objects.requireNonNull(durability);
-        store.write(Keys.PUT, key, keyLength, value, valueLength, durability);
-    }
-
-    /** Sets a key's value, buffered. */
-    public void put(byte[] key, byte[] value) {
-        put(key, value, Durability.BUFFERED);
-    }
-
     /**
-     * Has the store's {@link MergeOperator} apply an operand to a key's value, now or later: whoever reads sees it applied. Nothing is
-     * read here.
+     * Makes a column family, durably. Opening the store again opens it, with the options that {@link Options#withColumnFamily} says.
      *
-     * @throws IllegalStateException when the store has no merge operator
+     * @param name new in this store: 1 to 200 characters, no control characters or brackets
+     * @param options those of a family; those of the store as a whole mean nothing here
+     * @throws IllegalArgumentException when the name is not allowed, or there is a family with that name
      */
-    public void merge(byte[] key, byte[] operand, Durability durability) {
-        merge(MemorySegment.ofArray(key), MemorySegment.ofArray(operand), durability);
-    }
-
-    /** As {@link #merge(byte[], byte[], Durability)}. */
-    public void merge(MemorySegment key, MemorySegment operand, Durability durability) {
-        int keyLength = Limits.checkKey(key.byteSize());
-        int operandLength = Limits.checkValue(operand.byteSize());
-        Objects.requireNonNull(durability);
-        store.checkMerges();
-        store.write(Keys.MERGE, key, keyLength, operand, operandLength, durability);
-    }
-
-    /** As {@link #merge(byte[], byte[], Durability)}, buffered. */
-    public void merge(byte[] key, byte[] operand) {
-        merge(key, operand, Durability.BUFFERED);
-    }
-
-    /** Removes a key; no error when it is not there. */
-    public void delete(byte[] key, Durability durability) {
-        Limits.checkKey(key.length);
-        Objects.requireNonNull(durability);
-        store.write(Keys.DELETE, MemorySegment.ofArray(key), key.length, NOTHING, 0, durability);
-    }
-
-    /** Removes a key; no error when it is not there. */
-    public void delete(MemorySegment key, Durability durability) {
-        int keyLength = Limits.checkKey(key.byteSize());
-        Objects.requireNonNull(durability);
-        store.write(Keys.DELETE, key, keyLength, NOTHING, 0, durability);
-    }
-
-    /** Removes a key, buffered. */
-    public void delete(byte[] key) {
-        delete(key, Durability.BUFFERED);
+    public ColumnFamily createColumnFamily(String name, Options options) {
+        return store.createFamily(Options.checkFamilyName(name), options).handle;
     }
 
     /**
-     * Applies a batch, all of it or, after a crash, none; readers see all of it or none. The batch is not changed. Later operations of
+     * Drops a column family, durably: all that is in it goes, and its space is given back. Who uses it or its iterators from then on gets a
+     * {@link ColumnFamilyDroppedException}. Its name may be used again, for another family.
+     *
+     * @throws IllegalArgumentException when it is the default family, or another store's
+     */
+    public void dropColumnFamily(ColumnFamily dropped) {
+        store.dropFamily(dropped.family);
+    }
+
+    /** The column families there are, the default one, which is this, first, then by age. */
+    public List<ColumnFamily> columnFamilies() {
+        List<ColumnFamily> handles = new ArrayList<>();
+        for (Family each : store.families()) {
+            handles.add(each == family ? this : each.handle);
+        }
+        return handles;
+    }
+
+    /** The column family with a name, or null when there is none. */
+    public @Nullable ColumnFamily columnFamily(String name) {
+        for (ColumnFamily each : columnFamilies()) {
+            if (each.name().equals(name)) {
+                return each;
+            }
+        }
+        return null;
+    }
+
+    /**
+     * Applies a batch to the column families that it is for, all of it or, after a crash, none; readers see all of it or none. The batch is not changed. Later operations of
      * the batch win over earlier ones. An empty synced batch makes everything written before durable.
      */
     public void write(Batch batch, Durability durability) {
@@ -152,115 +122,9 @@ public final class Db implements AutoCloseable {
         return store.writeAsync(Objects.requireNonNull(batch), Objects.requireNonNull(durability));
     }
 
-    /**
-     * As {@link #get(byte[])}, in one of the store's 16 threads for reading, which are started when needed. The key is copied. Whatever goes
-     * wrong arrives in the future; after {@link #close} a {@link StoreClosedException}, also in those that still wait. What is hung on to
-     * the future runs in that thread, so it should be short.
-     */
-    public CompletableFuture<byte @Nullable []> getAsync(byte[] key) {
-        byte[] copy = key.clone();
-        return store.<byte @Nullable []>readAsync(() -> get(copy));
-    }
-
-    /** A copy of a key's value, or null when the key is absent. */
-    public byte @Nullable [] get(byte[] key) {
-        return lookUp(key, null);
-    }
-
-    /** As {@link #get(byte[])}, as the store was when the snapshot was made. */
-    public byte @Nullable [] get(byte[] key, Snapshot snapshot) {
-        return lookUp(key, Objects.requireNonNull(snapshot));
-    }
-
-    private byte @Nullable [] lookUp(byte[] key, @Nullable Snapshot snapshot) {
-        Limits.checkKey(key.length);
-        Scratch scratch = Scratch.get();
-        scratch.expectArray();
-        return store.get(scratch.key(key), key.length, snapshot, scratch) ? scratch.takeArray() : null;
-    }
-
-    /** Copies as much of a key's value as fits. Returns the value's whole length in bytes, or -1 when the key is absent. */
-    public long get(MemorySegment key, MemorySegment into) {
-        return lookUp(key, into, null);
-    }
-
-    /** As {@link #get(MemorySegment, MemorySegment)}, as the store was when the snapshot was made. */
-    public long get(MemorySegment key, MemorySegment into, Snapshot snapshot) {
-        return lookUp(key, into, Objects.requireNonNull(snapshot));
-    }
-
-    private long lookUp(MemorySegment key, MemorySegment into, @Nullable Snapshot snapshot) {
-        int length = Limits.checkKey(key.byteSize());
-        Scratch scratch = Scratch.get();
-        scratch.expectIn(into);
-        boolean found = store.get(scratch.key(key), length, snapshot, scratch);
-        return found ? scratch.takeLength() : -1;
-    }
-
-    /** A key's value where it lies, or null when the key is absent. Close it soon: it keeps the memory. */
-    public @Nullable ValueView getView(MemorySegment key) {
-        return view(key, null);
-    }
-
-    /** As {@link #getView(MemorySegment)}, as the store was when the snapshot was made. */
-    public @Nullable ValueView getView(MemorySegment key, Snapshot snapshot) {
-        return view(key, Objects.requireNonNull(snapshot));
-    }
-
-    private @Nullable ValueView view(MemorySegment key, @Nullable Snapshot snapshot) {
-        int length = Limits.checkKey(key.byteSize());
-        ValueView.Sink sink = new ValueView.Sink();
-        return store.get(Scratch.get().key(key), length, snapshot, sink) ? sink.view() : null;
-    }
-
-    /**
-     * Copies of several keys' values, in the order of the keys, null where a key is absent; all as of one moment. Keys may repeat.
-     * A block of a table that several keys need is read once.
-     */
-    public List<byte @Nullable []> multiGet(List<byte[]> keys) {
-        return lookUp(keys, null);
-    }
-
-    /** As {@link #multiGet(List)}, as the store was when the snapshot was made. */
-    public List<byte @Nullable []> multiGet(List<byte[]> keys, Snapshot snapshot) {
-        return lookUp(keys, Objects.requireNonNull(snapshot));
-    }
-
-    private List<byte @Nullable []> lookUp(List<byte[]> keys, @Nullable Snapshot snapshot) {
-        for (byte[] key : keys) {
-            Limits.checkKey(key.length);
-        }
-        return store.get(keys, snapshot);
-    }
-
     /** Holds the store as it is now open to be read later. Close it, so that compaction may drop what only it sees. */
     public Snapshot snapshot() {
         return store.snapshot();
-    }
-
-    /** An iterator over the store as it is now. */
-    public DbIterator iterator() {
-        return store.iterator(IteratorOptions.defaults());
-    }
-
-    /** An iterator over the store as it was when the snapshot was made. The snapshot may be closed before it. */
-    public DbIterator iterator(Snapshot snapshot) {
-        return store.iterator(IteratorOptions.defaults().withSnapshot(snapshot));
-    }
-
-    /** An iterator over a part of the store, or over a snapshot. */
-    public DbIterator iterator(IteratorOptions options) {
-        return store.iterator(Objects.requireNonNull(options));
-    }
-
-    /** Writes what is in memtables to tables, and waits for it. */
-    public void flush() {
-        store.flush("flush asked for");
-    }
-
-    /** Flushes, merges all tables into the lowest level, and waits for it. */
-    public void compact() {
-        store.compact();
     }
 
     /**

@@ -11,7 +11,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,6 +51,18 @@ public final class DbIterator implements AutoCloseable {
     // look, between which there is no safepoint, are then both before, and the mark is seen, or both after, and the
     // look sees.
 
+    /** Whose iterator it is. */
+    @FunctionalInterface
+    interface Owner {
+        /** Hears that it was closed. */
+        void iteratorClosed(DbIterator iterator);
+
+        /** What to throw when it is used after that. */
+        default StoreException closedIterator() {
+            return new StoreClosedException("iterator");
+        }
+    }
+
     private static final String OWNER = "iterator";
     private static final int FIRST_KEY_BYTES = 256;
 
@@ -85,7 +96,7 @@ public final class DbIterator implements AutoCloseable {
     private final InternalIterator entries;
     private final long snapshot;
     private final @Nullable MergeOperator operator;
-    private final Consumer<DbIterator> closer;
+    private final Owner owner;
 
     /** Off-heap copies of the bounds, the upper one behind the lower. */
     private final Buffer bounds;
@@ -125,13 +136,13 @@ public final class DbIterator implements AutoCloseable {
     private long user = Thread.currentThread().threadId();
 
     /**
-     * @param state referenced for this iterator; released through the closer
+     * @param state referenced for this iterator; released by the owner
      * @param entries closed by this iterator
      * @param snapshot the largest sequence number to see
      * @param lower the smallest key to show
      * @param upper the smallest key above those to show, or null
      * @param operator merges operands; null where there are none
-     * @param closer called once, when this closes
+     * @param owner hears once that this closes
      */
     DbIterator(
             ReadState state,
@@ -140,12 +151,12 @@ public final class DbIterator implements AutoCloseable {
             byte[] lower,
             byte @Nullable [] upper,
             @Nullable MergeOperator operator,
-            Consumer<DbIterator> closer) {
+            Owner owner) {
         this.state = state;
         this.entries = entries;
         this.snapshot = snapshot;
         this.operator = operator;
-        this.closer = closer;
+        this.owner = owner;
         lowerLength = lower.length;
         upperLength = upper == null ? -1 : upper.length;
         bounds = new Buffer(1L + lowerLength + Math.max(0, upperLength), OWNER);
@@ -233,7 +244,7 @@ public final class DbIterator implements AutoCloseable {
     /** Whether it stands on an entry. */
     public boolean isValid() {
         if ((boolean) CLOSED.getAcquire(this)) {
-            throw new StoreClosedException("iterator");
+            throw owner.closedIterator();
         }
         return valid;
     }
@@ -392,7 +403,7 @@ public final class DbIterator implements AutoCloseable {
             if (saved != null) {
                 saved.close();
             }
-            closer.accept(this);
+            owner.iteratorClosed(this);
         }
     }
 
@@ -586,7 +597,7 @@ public final class DbIterator implements AutoCloseable {
         }
         if ((boolean) CLOSED.getAcquire(this)) {
             RUNNING.setRelease(this, false);
-            throw new StoreClosedException("iterator");
+            throw owner.closedIterator();
         }
     }
 

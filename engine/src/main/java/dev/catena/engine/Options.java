@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -47,6 +48,8 @@ public final class Options {
     /** Its name, also where a store tells the name of an operator that is not here; {@link #NONE} for none. */
     private String mergeOperatorName = NONE;
 
+    private long writeBufferBytes;
+    private Map<String, Options> families = Map.of();
     private StoreListener listener = StoreListener.NONE;
 
     /** An option as text. */
@@ -55,6 +58,10 @@ public final class Options {
     private static final List<Kept> KEPT = List.of(
             new Kept("memtableBytes", Options::memtableBytes, (o, text) -> o.withMemtableBytes(Long.parseLong(text))),
             new Kept("memtables", Options::memtables, (o, text) -> o.withMemtables(Integer.parseInt(text))),
+            new Kept(
+                    "writeBufferBytes",
+                    o -> o.writeBufferBytes,
+                    (o, text) -> o.withWriteBufferBytes(Long.parseLong(text))),
             new Kept("cacheBytes", Options::cacheBytes, (o, text) -> o.withCacheBytes(Long.parseLong(text))),
             new Kept("blockBytes", Options::blockBytes, (o, text) -> o.withBlockBytes(Integer.parseInt(text))),
             new Kept(
@@ -95,6 +102,8 @@ public final class Options {
         levelZeroTrigger = other.levelZeroTrigger;
         mergeOperator = other.mergeOperator;
         mergeOperatorName = other.mergeOperatorName;
+        writeBufferBytes = other.writeBufferBytes;
+        families = other.families;
         listener = other.listener;
     }
 
@@ -118,6 +127,30 @@ public final class Options {
     public Options withMemtables(int count) {
         check("memtables", count, 2, 16);
         return with(copy -> copy.memtables = count);
+    }
+
+    /**
+     * Bytes that the memtables of all column families may take together: 128 KiB or more, or 0 for 256 MiB, or as many as the default
+     * family's memtables may take if that is more. Of the store as a whole. Default 0.
+     *
+     * <p>When active memtables take half of it the largest is written as a table; when all is taken writers wait. A family whose
+     * memtable holds up more bytes of log than this has it written, too.
+     */
+    public Options withWriteBufferBytes(long bytes) {
+        if (bytes != 0) {
+            check("writeBufferBytes", bytes, 128L << 10, 1L << 40);
+        }
+        return with(copy -> copy.writeBufferBytes = bytes);
+    }
+
+    /**
+     * What a column family is opened with; without that it is opened with these options themselves. Names that no family has mean
+     * nothing.
+     */
+    public Options withColumnFamily(String name, Options options) {
+        Map<String, Options> changed = new TreeMap<>(families);
+        changed.put(checkFamilyName(name), options.ofFamily(""));
+        return with(copy -> copy.families = Map.copyOf(changed));
     }
 
     /** Bytes of table blocks kept in memory: 1 MiB or more. Default 64 MiB. */
@@ -230,6 +263,30 @@ public final class Options {
     /** See {@link #withMemtables}. */
     public int memtables() {
         return memtables;
+    }
+
+    /** See {@link #withWriteBufferBytes}: bytes, never 0. */
+    public long writeBufferBytes() {
+        return writeBufferBytes != 0 ? writeBufferBytes : Math.max(256L << 20, memtables * memtableBytes);
+    }
+
+    /** What a family is opened with: see {@link #withColumnFamily}. */
+    Options ofFamily(String name) {
+        Options own = families.getOrDefault(name, this);
+        return own.families.isEmpty() ? own : own.with(copy -> copy.families = Map.of());
+    }
+
+    /** Checks that a family may have this name. */
+    static String checkFamilyName(String name) {
+        boolean allowed = !name.isEmpty()
+                && name.length() <= 200
+                && name.equals(name.strip())
+                && name.chars().noneMatch(c -> c == '[' || c == ']' || Character.isISOControl(c));
+        if (!allowed) {
+            throw new IllegalArgumentException("'" + name + "' is no name for a column family: 1 to 200 characters are"
+                    + " allowed, no control characters or brackets, no space at either end");
+        }
+        return name;
     }
 
     /** See {@link #withCacheBytes}. */

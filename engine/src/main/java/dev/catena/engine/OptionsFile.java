@@ -6,12 +6,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 
 /**
- * The file {@code OPTIONS}: lines of {@code name = value}, and comments after {@code #}.
+ * The file {@code OPTIONS}: lines of {@code name = value}, and comments after {@code #}. The lines of a column family follow its name in
+ * brackets; before the first of those are the lines of the store and of its default family.
  *
  * <p>Two kinds of lines. What the store is, and can never be changed, is checked at every opening ({@link #FIXED}). The options of the
  * last opening are there to be read; another opening replaces them. Replaced whole, like the manifest, when something differs.
@@ -41,7 +43,7 @@ final class OptionsFile {
         Path file = directory.options();
         if (Files.exists(file)) {
             String text = text(file);
-            Map<String, String> lines = lines(file, text);
+            Map<String, String> lines = lines(file, text).getOrDefault("", Map.of());
             FIXED.forEach((name, value) -> {
                 String found = lines.get(name);
                 if (!value.equals(found)) {
@@ -58,30 +60,35 @@ final class OptionsFile {
     /**
      * Checks what cannot change, for a store about to be opened.
      *
-     * @throws IllegalArgumentException when the store has another merge operator
+     * @throws IllegalArgumentException when a family has another merge operator
      */
     static void check(StoreDirectory directory, Options options) {
         check(directory);
         if (Files.exists(directory.options())) {
-            String stored =
-                    lines(directory.options(), text(directory.options())).getOrDefault(MERGE_OPERATOR, Options.NONE);
-            String given = options.texts().get(MERGE_OPERATOR);
-            if (!stored.equals(Options.NONE) && !stored.equals(given)) {
-                throw new IllegalArgumentException(
-                        "store " + directory.path() + " was written with merge operator '" + stored
-                                + "' and cannot be opened with "
-                                + (Options.NONE.equals(given) ? "none" : "'" + given + "'")
-                                + ": give the same one by Options.withMergeOperator");
-            }
+            lines(directory.options(), text(directory.options())).forEach((name, lines) -> {
+                String stored = lines.getOrDefault(MERGE_OPERATOR, Options.NONE);
+                String given = options.ofFamily(name).texts().get(MERGE_OPERATOR);
+                if (!stored.equals(Options.NONE) && !stored.equals(given)) {
+                    throw new IllegalArgumentException(
+                            (name.isEmpty() ? "" : "column family '" + name + "' of ") + "store " + directory.path()
+                                    + " was written with merge operator '" + stored + "' and cannot be opened with "
+                                    + (Options.NONE.equals(given) ? "none" : "'" + given + "'")
+                                    + ": give the same one by Options.withMergeOperator");
+                }
+            });
         }
     }
 
     /** Writes the options if they differ from those written last. */
-    static void write(StoreDirectory directory, Options options) {
+    static void write(StoreDirectory directory, Options options, List<Family> families) {
         StringBuilder text = new StringBuilder(HEADER);
         FIXED.forEach((name, value) -> text.append(name + " = " + value + "\n"));
         text.append(OPTIONS);
         options.texts().forEach((name, value) -> text.append(name + " = " + value + "\n"));
+        for (Family family : families.subList(1, families.size())) {
+            text.append("[" + family.name + "]\n");
+            family.options.texts().forEach((name, value) -> text.append(name + " = " + value + "\n"));
+        }
         if (!Files.exists(directory.options()) || !text.toString().equals(text(directory.options()))) {
             directory.replace(directory.options(), text.toString().getBytes(StandardCharsets.UTF_8));
         }
@@ -91,9 +98,18 @@ final class OptionsFile {
     static Options read(StoreDirectory directory) {
         check(directory);
         Path file = directory.options();
-        Options options = Options.defaults();
         String text = text(file);
-        for (Map.Entry<String, String> line : lines(file, text).entrySet()) {
+        Map<String, Map<String, String>> sections = lines(file, text);
+        Options options = options(file, text, Objects.requireNonNull(sections.remove("")));
+        for (Map.Entry<String, Map<String, String>> family : sections.entrySet()) {
+            options = options.withColumnFamily(family.getKey(), options(file, text, family.getValue()));
+        }
+        return options;
+    }
+
+    private static Options options(Path file, String text, Map<String, String> lines) {
+        Options options = Options.defaults();
+        for (Map.Entry<String, String> line : lines.entrySet()) {
             try {
                 options = options.withText(line.getKey(), line.getValue());
             } catch (IllegalArgumentException e) {
@@ -117,20 +133,24 @@ final class OptionsFile {
         }
     }
 
-    private static Map<String, String> lines(Path file, String text) {
+    /** The lines of the store, under the empty name, and of each column family, under its name. */
+    private static Map<String, Map<String, String>> lines(Path file, String text) {
+        Map<String, Map<String, String>> sections = new TreeMap<>();
         Map<String, String> lines = new TreeMap<>();
-        text.lines()
-                .map(String::strip)
-                .filter(line -> !line.isEmpty() && !line.startsWith("#"))
-                .forEach(line -> {
-                    int equals = line.indexOf('=');
-                    if (equals < 0) {
-                        throw new CorruptionException(file, text.indexOf(line), "a line name = value", line);
-                    }
-                    lines.put(
-                            line.substring(0, equals).strip(),
-                            line.substring(equals + 1).strip());
-                });
-        return lines;
+        sections.put("", lines);
+        for (String line : text.lines().map(String::strip).toList()) {
+            int equals = line.indexOf('=');
+            if (line.startsWith("[") && line.endsWith("]")) {
+                lines = sections.computeIfAbsent(line.substring(1, line.length() - 1), _ -> new TreeMap<>());
+            } else if (!line.isEmpty() && !line.startsWith("#")) {
+                if (equals < 0) {
+                    throw new CorruptionException(file, text.indexOf(line), "a line name = value", line);
+                }
+                lines.put(
+                        line.substring(0, equals).strip(),
+                        line.substring(equals + 1).strip());
+            }
+        }
+        return sections;
     }
 }

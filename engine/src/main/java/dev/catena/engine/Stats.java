@@ -1,5 +1,6 @@
 package dev.catena.engine;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -8,7 +9,7 @@ import java.util.Map;
  *
  * @param backend what runs the store's I/O chains
  * @param lastSequence the newest write's sequence number
- * @param levels one entry for each level, from 0 down
+ * @param families one entry for each column family, the default one first
  * @param memory bytes held outside the Java heap
  * @param log the log's counters
  * @param compaction flushes of memtables and merges of tables
@@ -21,7 +22,7 @@ import java.util.Map;
 public record Stats(
         String backend,
         long lastSequence,
-        List<Level> levels,
+        List<Family> families,
         Memory memory,
         Log log,
         Compaction compaction,
@@ -33,8 +34,34 @@ public record Stats(
 
     /** Copies the collections. */
     public Stats {
-        levels = List.copyOf(levels);
+        families = List.copyOf(families);
         chains = Map.copyOf(chains);
+    }
+
+    /** The levels of all column families together, from 0 down. */
+    public List<Level> levels() {
+        List<Level> sums = new ArrayList<>(families.getFirst().levels);
+        for (Family family : families.subList(1, families.size())) {
+            sums.replaceAll(sum -> sum.plus(family.levels.get(sum.level)));
+        }
+        return sums;
+    }
+
+    /**
+     * A column family.
+     *
+     * @param name its name
+     * @param levels one entry for each level, from 0 down
+     * @param memtableBytes the memtable that takes writes
+     * @param immutableMemtables memtables waiting to be flushed
+     * @param immutableBytes their size
+     */
+    public record Family(
+            String name, List<Level> levels, long memtableBytes, int immutableMemtables, long immutableBytes) {
+        /** Copies the levels. */
+        public Family {
+            levels = List.copyOf(levels);
+        }
     }
 
     /**
@@ -48,6 +75,12 @@ public record Stats(
      *     never is, and 0 in a level that is not in use: what level 0 gives goes to the first one below these
      */
     public record Level(int level, int tables, long bytes, long entries, long limit) {
+        /** This level of two families. */
+        Level plus(Level other) {
+            return new Level(
+                    level, tables + other.tables, bytes + other.bytes, entries + other.entries, limit + other.limit);
+        }
+
         /** How much of what it may hold it holds; from 1 on it is compacted. */
         public double fill() {
             long held = level == 0 ? tables : bytes;
@@ -58,7 +91,7 @@ public record Stats(
     /**
      * Memory outside the Java heap.
      *
-     * @param memtableBytes the memtable that takes writes
+     * @param memtableBytes the memtables that take writes
      * @param immutableMemtables memtables waiting to be flushed
      * @param immutableBytes their size
      * @param cacheBytes blocks in the cache

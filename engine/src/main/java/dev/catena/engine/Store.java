@@ -1,23 +1,16 @@
 package dev.catena.engine;
 
-import dev.catena.engine.compaction.Compactor;
-import dev.catena.engine.compaction.TableWriter;
-import dev.catena.engine.entry.InternalIterator;
-import dev.catena.engine.entry.Lookup;
-import dev.catena.engine.entry.MergingIterator;
-import dev.catena.engine.entry.MultiLookup;
-import dev.catena.engine.entry.ValueSink;
 import dev.catena.engine.event.Events;
 import dev.catena.engine.event.TextLog;
 import dev.catena.engine.log.Log;
 import dev.catena.engine.log.Operations;
 import dev.catena.engine.memtable.Memtable;
 import dev.catena.engine.table.BlockCache;
+import dev.catena.engine.version.Catalog;
 import dev.catena.engine.version.Manifest;
 import dev.catena.engine.version.StoreDirectory;
 import dev.catena.engine.version.StoreDirectory.Numbered;
 import dev.catena.engine.version.StoreHealth;
-import dev.catena.engine.version.TableFile;
 import dev.catena.engine.version.Version;
 import dev.catena.engine.version.VersionSet;
 import dev.catena.io.chain.ChainIoException;
@@ -27,67 +20,61 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
-import java.util.HashSet;
-import java.util.Iterator;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The machine behind {@link Db}.
  *
  * <p><b>A write</b> takes the append lock, gets its sequence number, is encoded into the log's ring and inserted into the active
- * memtable, and is visible when {@link #lastSequence} moves. A synced write then waits, without the lock, until the log is durable up
- * to its record. So log, memtable and sequence numbers have one order.
+ * memtable of its column family, and is visible when {@link #lastSequence} moves. A synced write then waits, without the lock, until the
+ * log is durable up to its record. So log, memtables and sequence numbers have one order, and a batch is atomic across families.
  *
- * <p><b>A full memtable</b> becomes immutable and gets a successor together with a new log file (all under the append lock). The flush
- * thread writes it as a table; then its log is not needed any more. Writers wait when there are too many memtables, or too many
- * tables in level 0 ({@link Throttle}).
+ * <p><b>Families</b> ({@link Family}) are made and dropped one at a time, with a manifest that says so; the list of them is replaced, and
+ * never changed. Together their memtables take a bounded number of bytes: when half of it is in active ones the largest is sealed, when
+ * all is taken writers wait. A log is needed as long as any family has operations of it in memory only; a family that holds up more logs
+ * than memtables may take is sealed along with the next one that is.
  *
- * <p><b>A read</b> pins the {@link ReadState} and then takes {@link #lastSequence} as its snapshot; in this order, so that whatever the
- * state is lacking is newer than all it has.
- *
- * <p><b>Locks</b>, outer first: the version set's monitor (held while a manifest is written), the append lock, the log's. Threads:
- * callers, {@code catena-log}, {@code catena-flush}, {@code catena-compact}.
+ * <p><b>Locks</b>, outer first: the lock for making and dropping families, the catalog's monitor (held while a manifest is written), the
+ * append lock, the log's. Threads: callers, {@code catena-log}, and {@link Background}.
  *
  * <p><b>For reading only</b> there is no log, no background thread, and from the start a health that allows no writes; what the logs
  * hold is in as many memtables as it needs.
  */
 final class Store {
-    private static final long POLL_NANOS = 100_000;
-
-    /** A store that was not flushed for so long is at rest: what nobody needs is given back then. */
-    private static final long REST_NANOS = TimeUnit.SECONDS.toNanos(2);
-
     /** Threads that read for futures: most wait for the device. */
     private static final int READERS = 16;
 
-    private final Path path;
+    /** Held to make or drop a family, and to begin a checkpoint. */
+    private final Object familyLock = new Object();
+
+    final Path path;
+    final StoreDirectory directory;
+    final ChainRuntime runtime;
+    final Events events;
+    final StoreHealth health;
     private final Options options;
     private final DirectoryLock directoryLock;
-    private final ChainRuntime runtime;
-    private final Events events;
-    private final StoreHealth health;
     private final BlockCache cache;
-    private final VersionSet versions;
-    private final TableWriter writer;
-    private final Compactor compactor;
+    private final Catalog catalog;
     private final @Nullable Log log; // null when opened for reading
+    private final long bufferBytes;
 
     /** The logs that were read and not cut, when opened for reading. */
     private final List<Log.End> uncutLogs;
@@ -95,61 +82,31 @@ final class Store {
     private final Gate gate;
 
     /** Held to append, and to change what writers and readers work on. */
-    private final ReentrantLock appendLock = new ReentrantLock();
+    final ReentrantLock appendLock = new ReentrantLock();
 
     /** Signalled when memtables, versions, requests or health change. */
-    private final Condition changed = appendLock.newCondition();
+    final Condition changed = appendLock.newCondition();
 
-    private final Thread flushThread = new Thread(this::runFlushes, "catena-flush");
-    private final Thread compactionThread = new Thread(this::runCompactions, "catena-compact");
+    private final Background background = new Background(this);
 
     /** The newest visible operation. Moved under the append lock. */
     private volatile long lastSequence;
 
-    /** What readers read; null once closed. Changed under the append lock. */
-    private volatile @Nullable ReadState current;
+    /** All column families by number, the default one first. Replaced under the append lock. */
+    private volatile List<Family> families = List.of();
+
+    private final Family defaultFamily;
 
     /** Reads for those who do not wait. Its threads start when needed and end when idle. */
     private final ThreadPoolExecutor readers = new ThreadPoolExecutor(
             READERS, READERS, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), Store::newReader);
 
-    private final AtomicInteger liveStates = new AtomicInteger();
-
     // Under the append lock:
-    private Sealable active;
-    private final Deque<Sealable> immutables = new ArrayDeque<>(); // oldest first
-    private final Throttle throttle = new Throttle();
-    private @Nullable SlowDown slowDown;
-    private long stalls;
-    private long stallNanos;
-    private long compactionsRequested;
-    private long compactionsDone;
+    private long changes;
+    private long flushLimit = Long.MAX_VALUE;
 
-    private final Set<DbIterator> iterators = new HashSet<>(); // under its own monitor
     private final Set<Snapshot> snapshots = new LinkedHashSet<>(); // under its own monitor, oldest first
-    private final LongAdder flushes = new LongAdder();
-    private final LongAdder flushedBytes = new LongAdder();
-    private volatile boolean stopping;
     private boolean closed; // under this object's monitor
-
-    /** A memtable and what is needed to drop its logs once it is in tables. */
-    private static final class Sealable {
-        final Memtable memtable;
-
-        /** The lowest log that holds its operations. */
-        final long firstLog;
-
-        /** Its newest operation, once sealed. */
-        long lastSequence;
-
-        /** Why it was sealed. */
-        String reason = "";
-
-        Sealable(Memtable memtable, long firstLog) {
-            this.memtable = memtable;
-            this.firstLog = firstLog;
-        }
-    }
 
     private static Thread newReader(Runnable task) {
         return Thread.ofPlatform().daemon().name("catena-read").unstarted(task);
@@ -203,13 +160,14 @@ final class Store {
         this.options = options;
         this.directoryLock = directoryLock;
         this.runtime = runtime;
+        bufferBytes = options.writeBufferBytes();
         gate = new Gate("store " + path);
         Path text = path.resolve(StoreDirectory.LOG);
         events = undo.add(new Events(
                 options.listener(),
                 reading ? new TextLog(null, null) : new TextLog(text, path.resolve(StoreDirectory.OLD_LOG))));
         health = new StoreHealth(path, reading, events::failed);
-        StoreDirectory directory = new StoreDirectory(path);
+        directory = new StoreDirectory(path);
         List<Numbered> files = directory.numbered();
         if (!Files.exists(directory.manifest())) {
             if (!files.isEmpty()) {
@@ -219,60 +177,208 @@ final class Store {
             if (!options.createIfMissing()) {
                 throw new StoreIoException("there is no store in " + path + ": no manifest", null);
             }
-            Manifest.empty().write(directory);
+            Manifest.empty(Manifest.BYTEWISE).write(directory);
         }
         OptionsFile.check(directory, options);
         Manifest manifest = Manifest.read(directory.manifest());
         cache = undo.add(new BlockCache(options.cacheBytes()));
         long nextNumber = Math.max(manifest.nextNumber(), Recovery.highestNumber(files) + 1);
-        versions = undo.add(new VersionSet(runtime, directory, health, cache, manifest, nextNumber));
-        writer = new TableWriter(runtime, directory, versions, options, this::openSnapshots, () -> stopping);
-        compactor = new Compactor(runtime, versions, options, writer, this::install, events);
+        catalog = undo.add(new Catalog(runtime, directory, health, cache, manifest, nextNumber));
+        List<Family> opened = new ArrayList<>();
+        for (VersionSet versions : catalog.families()) {
+            opened.add(undo.add(new Family(this, versions, options.ofFamily(versions.name()))));
+        }
+        families = List.copyOf(opened);
+        defaultFamily = families.getFirst();
 
-        Recovery recovery = undo.add(new Recovery(runtime, directory, versions, writer, options, events, reading));
+        Recovery recovery = new Recovery(runtime, directory, catalog, families, bufferBytes, reading);
         if (!reading) {
             recovery.deleteStrays(files, manifest);
         }
         recovery.replay(files, manifest);
         lastSequence = recovery.lastSequence();
         uncutLogs = recovery.uncutLogs();
-        log = reading ? null : startLog(directory, recovery, undo);
-        long firstLog = recovery.firstLogOfMemtable();
-        for (Memtable full : recovery.fullMemtables()) {
-            immutables.add(new Sealable(full, firstLog));
+        log = reading ? null : startLog(recovery, undo);
+        for (Family family : families) {
+            family.open(log == null ? 0 : log.number());
         }
-        active = new Sealable(recovery.takeMemtable(), firstLog < 0 && log != null ? log.number() : firstLog);
-        Version version = versions.retainCurrent();
-        current = new ReadState(active.memtable, newestFirst(), version, options.mergeOperator(), liveStates);
-        version.release();
         readers.allowCoreThreadTimeOut(true);
-        flushThread.setDaemon(true);
-        compactionThread.setDaemon(true);
     }
 
     /** Begins a log, in a manifest that says so and names what was found. */
-    private Log startLog(StoreDirectory directory, Recovery recovery, Undo undo) {
+    private Log startLog(Recovery recovery, Undo undo) {
         Log begun = new Log(
                 runtime,
                 directory,
                 health,
                 appendLock,
-                versions::nextNumber,
+                catalog::nextNumber,
                 Math.max(16L << 20, 2 * options.memtableBytes()),
                 lastSequence + 1);
         undo.add(begun::close);
-        versions.setGrowingLogs(begun::fileNumbers);
-        versions.write();
+        catalog.setGrowingLogs(begun::fileNumbers);
+        catalog.write();
         recovery.deleteEmptyLogs();
-        OptionsFile.write(directory, options);
+        writeOptions();
         return begun;
+    }
+
+    private void writeOptions() {
+        OptionsFile.write(directory, options, families);
     }
 
     private void start() {
         events.note("opened with operations up to " + lastSequence + ", backend " + runtime.backend() + ", " + options);
         log().start();
-        flushThread.start();
-        compactionThread.start();
+        background.start();
+    }
+
+    // ---- Column families.
+
+    /** The family that is always there. */
+    Family defaultFamily() {
+        return defaultFamily;
+    }
+
+    /** All families by number. */
+    List<Family> families() {
+        return families;
+    }
+
+    Family createFamily(String name, Options of) {
+        int entered = gate.enter();
+        try {
+            synchronized (familyLock) {
+                if (families.stream().anyMatch(family -> family.name.equals(name))) {
+                    throw new IllegalArgumentException("there is a column family '" + name + "' already");
+                }
+                health.check();
+                Family made = new Family(this, catalog.create(name, Manifest.BYTEWISE), of);
+                appendLock.lock();
+                try {
+                    made.open(log().number());
+                    List<Family> more = new ArrayList<>(families);
+                    more.add(made);
+                    families = List.copyOf(more);
+                    signalChange();
+                } finally {
+                    appendLock.unlock();
+                }
+                writeOptions();
+                events.note("made column family '" + name + "', " + of);
+                return made;
+            }
+        } finally {
+            gate.exit(entered);
+        }
+    }
+
+    void dropFamily(Family family) {
+        if (family.store != this) {
+            throw new IllegalArgumentException("column family '" + family.name + "' is of another store");
+        }
+        if (family == defaultFamily) {
+            throw new IllegalArgumentException("the default column family cannot be dropped");
+        }
+        int entered = gate.enter();
+        try {
+            synchronized (familyLock) {
+                long needed;
+                long newest;
+                appendLock.lock();
+                try {
+                    health.check();
+                    family.check();
+                    family.drop();
+                    families =
+                            families.stream().filter(other -> other != family).toList();
+                    needed = Math.min(firstLogNeeded(), log().number());
+                    newest = lastSequence;
+                } finally {
+                    appendLock.unlock();
+                }
+                try {
+                    catalog.drop(family.versions, newest, needed);
+                } finally {
+                    family.close();
+                    catalog.deleteObsolete();
+                }
+                log().obsolete(needed);
+                writeOptions();
+                events.note("dropped column family '" + family.name + "'");
+            }
+        } finally {
+            gate.exit(entered);
+        }
+    }
+
+    /** The lowest log that holds operations that are in memory only. Under the append lock, or before anybody else knows the store. */
+    long firstLogNeeded() {
+        return families.stream()
+                .mapToLong(family -> family.firstLogNeeded(false))
+                .min()
+                .orElse(Family.NO_LOG);
+    }
+
+    /** The lowest log that will be needed when this family's oldest sealed memtable has been flushed. Under the append lock. */
+    long firstLogNeededWithoutOldest(Family flushed) {
+        long needed = log().number();
+        for (Family family : families) {
+            needed = Math.min(needed, family.firstLogNeeded(family == flushed));
+        }
+        return needed;
+    }
+
+    /** Whether all memtables together take less than they may; seals the largest when half of that is in active ones. Under the append lock. */
+    boolean hasBufferRoom() {
+        long all = 0;
+        long activeBytes = 0;
+        Family largest = null;
+        for (Family family : families) {
+            all += family.memoryBytes();
+            activeBytes += family.activeBytes();
+            if (family.canSeal() && (largest == null || family.activeBytes() > largest.activeBytes())) {
+                largest = family;
+            }
+        }
+        if (activeBytes >= bufferBytes / 2
+                && largest != null
+                && largest.memtable().entries() > 0) {
+            seal(List.of(largest), "all memtables together have " + all + " bytes");
+        }
+        return all < bufferBytes;
+    }
+
+    /** Begins a new log file, and new memtables of families that may be sealed. Under the append lock. */
+    void seal(List<Family> which, String reason) {
+        Map<Family, Memtable> next = new LinkedHashMap<>();
+        boolean done = false;
+        try {
+            which.forEach(family -> next.put(family, family.newMemtable()));
+            Family oldest = log().sealedBytes() < bufferBytes ? null : oldest();
+            if (oldest != null && !next.containsKey(oldest)) {
+                next.put(oldest, oldest.newMemtable());
+            }
+            long number = log().switchFile();
+            done = true;
+            next.forEach((family, memtable) -> family.seal(
+                    memtable, number, lastSequence, which.contains(family) ? reason : "it holds up many logs"));
+            families.forEach(family -> family.logSwitched(number));
+        } catch (ChainIoException | StoreIoException e) {
+            throw health.fail(e);
+        } finally {
+            if (!done) {
+                next.values().forEach(Memtable::release);
+            }
+        }
+    }
+
+    /** The family that holds up most logs with its active memtable and may be sealed; null when there is none. */
+    private @Nullable Family oldest() {
+        return families.stream()
+                .filter(family -> family.canSeal() && family.memtable().entries() > 0)
+                .min(Comparator.comparingLong(family -> family.firstLogNeeded(false)))
+                .orElse(null);
     }
 
     // ---- Writing.
@@ -285,19 +391,24 @@ final class Store {
     }
 
     void write(
-            int kind, MemorySegment key, int keyLength, MemorySegment value, int valueLength, Durability durability) {
+            Family family,
+            int kind,
+            MemorySegment key,
+            int keyLength,
+            MemorySegment value,
+            int valueLength,
+            Durability durability) {
         int entered = gate.enter();
         try {
             long end;
             appendLock.lock();
             try {
-                makeRoom((long) keyLength + valueLength);
+                family.makeRoom((long) keyLength + valueLength);
                 long sequence = lastSequence + 1;
                 Log log = log();
-                end = log.append(sequence, kind, key, 0, keyLength, value, 0, valueLength);
+                end = log.append(sequence, kind, family.number, key, 0, keyLength, value, 0, valueLength);
                 try {
-                    int operands = active.memtable.put(sequence, kind, key, 0, keyLength, value, 0, valueLength);
-                    state().boundOperands(operands, sequence, key, 0, keyLength);
+                    family.insert(sequence, kind, key, 0, keyLength, value, 0, valueLength);
                 } catch (RuntimeException | Error e) {
                     log.abandon(e);
                     throw e;
@@ -312,14 +423,6 @@ final class Store {
             }
         } finally {
             gate.exit(entered);
-        }
-    }
-
-    /** Refuses operands where nothing merges them. */
-    void checkMerges() {
-        if (options.mergeOperator() == null) {
-            throw new IllegalStateException(
-                    "store " + path + " was opened without a merge operator: see Options.withMergeOperator");
         }
     }
 
@@ -352,8 +455,8 @@ final class Store {
 
     /** Appends a batch and makes it visible. Returns the position in the log by which it is durable. */
     private long append(Batch batch) {
-        if (batch.hasMerges()) {
-            checkMerges();
+        if (batch.mergesDefault()) {
+            defaultFamily.checkMerges();
         }
         if (batch.count() == 0) {
             health.check();
@@ -361,12 +464,12 @@ final class Store {
         }
         appendLock.lock();
         try {
-            makeRoom(batch.bytes());
+            makeRoom(batch);
             MemorySegment encoded = batch.encoded();
             long sequence = lastSequence + 1;
             Log log = log();
             long end = log.appendBatch(sequence, batch.count(), encoded, batch.bytes());
-            insert(sequence, encoded, batch.bytes());
+            insert(sequence, batch, encoded);
             log.publish();
             lastSequence = sequence + batch.count() - 1;
             return end;
@@ -375,13 +478,33 @@ final class Store {
         }
     }
 
-    private void insert(long firstSequence, MemorySegment encoded, long bytes) {
+    /** Waits until there is room for a batch in all its families, under the append lock. */
+    private void makeRoom(Batch batch) {
+        if (batch.usesDefault()) {
+            defaultFamily.makeRoom(batch.bytes());
+        }
+        for (Family family : batch.families()) {
+            if (family.store != this) {
+                throw new IllegalArgumentException("column family '" + family.name + "' is of another store");
+            }
+            family.makeRoom(batch.bytes());
+        }
+        for (Family family : batch.families()) {
+            family.check(); // it may have been dropped while another one had no room
+        }
+    }
+
+    private void insert(long firstSequence, Batch batch, MemorySegment encoded) {
         long sequence = firstSequence;
         try {
-            Operations operations = new Operations(encoded, 0, bytes);
+            Family family = defaultFamily;
+            Operations operations = new Operations(encoded, 0, batch.bytes());
             while (operations.next()) {
-                int operands = active.memtable.put(
-                        sequence,
+                if (operations.family() != family.number) {
+                    family = family(batch, operations.family());
+                }
+                family.insert(
+                        sequence++,
                         operations.kind(),
                         encoded,
                         operations.keyOffset(),
@@ -389,8 +512,6 @@ final class Store {
                         encoded,
                         operations.valueOffset(),
                         operations.valueLength());
-                state().boundOperands(operands, sequence, encoded, operations.keyOffset(), operations.keyLength());
-                sequence++;
             }
         } catch (RuntimeException | Error e) {
             // Entries that are in already cannot be taken out, and their sequence numbers not be given out again.
@@ -398,211 +519,29 @@ final class Store {
         }
     }
 
-    /** Waits until the active memtable may take more, under the append lock. */
-    private void makeRoom(long bytes) {
-        health.check();
-        ReadState state = state();
-        int levelZero = state.version.levelZeroTables();
-        boolean full = active.memtable.memoryBytes() >= options.memtableBytes();
-        if (!full && levelZero < Throttle.SLOW_TABLES) {
-            endSlowDown();
-            return;
-        }
-        long delay = throttle.delayNanos(levelZero, bytes);
-        if (delay > 0) {
-            beginSlowDown("level 0 has " + levelZero + " tables");
-            held(delay);
-            appendLock.unlock();
-            try {
-                LockSupport.parkNanos(this, delay);
-            } finally {
-                appendLock.lock();
+    private Family family(Batch batch, int number) {
+        for (Family family : batch.families()) {
+            if (family.number == number) {
+                return family;
             }
         }
-        while (true) {
-            health.check();
-            boolean stop = state().version.levelZeroTables() >= Throttle.STOP_TABLES;
-            if (!stop && active.memtable.memoryBytes() < options.memtableBytes()) {
-                return;
-            }
-            if (!stop && immutables.size() + 1 < options.memtables()) {
-                switchMemtable("the memtable is full");
-                return;
-            }
-            beginSlowDown(
-                    stop
-                            ? "level 0 has " + state().version.levelZeroTables() + " tables: writes stop"
-                            : immutables.size() + " full memtables wait to be written: writes stop");
-            long began = System.nanoTime();
-            changed.awaitUninterruptibly();
-            held(System.nanoTime() - began);
-            if (gate.isClosed()) {
-                throw new StoreClosedException("store " + path);
-            }
-        }
-    }
-
-    /** Writers being held back. Under the append lock. */
-    private static final class SlowDown {
-        final String reason;
-        final Events.Span span;
-        long writes;
-        long nanos;
-
-        SlowDown(String reason, Events events) {
-            this.reason = reason;
-            span = events.begin(new StoreEvent.SlowDown(reason, 0, 0, 0));
-        }
-    }
-
-    private void beginSlowDown(String reason) {
-        if (slowDown == null) {
-            slowDown = new SlowDown(reason, events);
-        }
-    }
-
-    private void held(long nanos) {
-        stalls++;
-        stallNanos += nanos;
-        if (slowDown != null) {
-            slowDown.writes++;
-            slowDown.nanos += nanos;
-        }
-    }
-
-    private void endSlowDown() {
-        SlowDown ended = slowDown;
-        if (ended != null) {
-            slowDown = null;
-            ended.span.end(new StoreEvent.SlowDown(ended.reason, ended.writes, ended.nanos, ended.span.nanos()));
-        }
-    }
-
-    /** Begins a new memtable and log file, under the append lock. */
-    private void switchMemtable(String reason) {
-        Memtable next = new Memtable(options.memtableBytes());
-        boolean done = false;
-        try {
-            long number = log().switchFile();
-            done = true;
-            active.lastSequence = lastSequence;
-            active.reason = reason;
-            immutables.addLast(active);
-            active = new Sealable(next, number);
-            replaceState(state().version);
-        } catch (ChainIoException | StoreIoException e) {
-            throw health.fail(e);
-        } finally {
-            if (!done) {
-                next.release();
-            }
-        }
-    }
-
-    /** Lets readers have the memtables as they are and a version, under the append lock. */
-    private void replaceState(Version version) {
-        ReadState before = state();
-        current = new ReadState(active.memtable, newestFirst(), version, options.mergeOperator(), liveStates);
-        before.retire();
-        changed.signalAll();
-    }
-
-    private List<Memtable> newestFirst() {
-        List<Memtable> memtables = new ArrayList<>();
-        for (Iterator<Sealable> each = immutables.descendingIterator(); each.hasNext(); ) {
-            memtables.add(each.next().memtable);
-        }
-        return memtables;
-    }
-
-    private void install(Version version) {
-        appendLock.lock();
-        try {
-            replaceState(version);
-        } finally {
-            appendLock.unlock();
-        }
+        return defaultFamily;
     }
 
     // ---- Reading.
 
-    private ReadState state() {
-        ReadState state = current;
-        if (state == null) {
-            throw new StoreClosedException("store " + path);
-        }
-        return state;
-    }
-
-    private ReadState pin(int stripe) {
-        while (true) {
-            ReadState state = state();
-            state.pin(stripe);
-            if (state == current) {
-                return state;
-            }
-            state.unpin(stripe);
-        }
-    }
-
-    /** Looks a key (off-heap) up, as it is now or in a snapshot; whether it was found. */
-    boolean get(MemorySegment key, int length, @Nullable Snapshot snapshot, ValueSink sink) {
-        int stripe = ReadState.stripe();
-        ReadState state = pin(stripe);
-        try {
-            return state.get(key, length, sequence(snapshot), sink) == Lookup.FOUND;
-        } catch (ChainIoException e) {
-            throw readFailed(e);
-        } finally {
-            state.unpin(stripe);
-        }
-    }
-
-    /** Looks keys up, as they are now or in a snapshot; null for each that is absent. */
-    List<byte @Nullable []> get(List<byte[]> keys, @Nullable Snapshot snapshot) {
-        int stripe = ReadState.stripe();
-        ReadState state = pin(stripe);
-        try (MultiLookup lookup = new MultiLookup(keys, sequence(snapshot))) {
-            state.get(lookup);
-            return lookup.values();
-        } catch (ChainIoException e) {
-            throw readFailed(e);
-        } finally {
-            state.unpin(stripe);
-        }
+    /** The newest visible operation. */
+    long lastSequence() {
+        return lastSequence;
     }
 
     /** The newest operation to see; the caller has pinned a state. */
-    private long sequence(@Nullable Snapshot snapshot) {
+    long sequence(@Nullable Snapshot snapshot) {
         return snapshot == null ? lastSequence : snapshot.sequenceFor(this);
     }
 
     static StoreIoException readFailed(ChainIoException e) {
         return new StoreIoException("cannot read: " + e.getMessage(), e);
-    }
-
-    DbIterator iterator(IteratorOptions options) {
-        int stripe = ReadState.stripe();
-        ReadState state = pin(stripe);
-        try {
-            long sequence = sequence(options.snapshot());
-            byte[] lower = options.lower();
-            byte[] upper = options.upper();
-            InternalIterator entries = MergingIterator.of(state.iterators(lower, upper));
-            state.retain();
-            DbIterator iterator =
-                    new DbIterator(state, entries, sequence, lower, upper, state.operator, this::iteratorClosed);
-            synchronized (iterators) {
-                iterators.add(iterator);
-            }
-            if (current == null) {
-                iterator.close(); // The store's close may have missed it.
-                throw new StoreClosedException("store " + path);
-            }
-            return iterator;
-        } finally {
-            state.unpin(stripe);
-        }
     }
 
     /** Has a thread for reading call something. */
@@ -620,13 +559,6 @@ final class Store {
             future.completeExceptionally(new StoreClosedException("store " + path));
         }
         return future;
-    }
-
-    private void iteratorClosed(DbIterator iterator) {
-        synchronized (iterators) {
-            iterators.remove(iterator);
-        }
-        iterator.state().release();
     }
 
     Snapshot snapshot() {
@@ -649,67 +581,131 @@ final class Store {
     }
 
     /** The sequence numbers of open snapshots, ascending. Those opened after this call are not below what it is called after. */
-    private long[] openSnapshots() {
+    long[] openSnapshots() {
         synchronized (snapshots) {
             return snapshots.stream().mapToLong(Snapshot::sequence).toArray();
         }
     }
 
-    // ---- Flushing and compacting.
+    // ---- Background work, and waiting for it.
 
-    void flush(String reason) {
+    /** Does something that {@link #close} waits for. */
+    void run(Runnable operation) {
         int entered = gate.enter();
         try {
-            appendLock.lock();
-            try {
-                health.check();
-                long target = lastSequence;
-                if (active.memtable.entries() > 0) {
-                    awaitWork(() -> immutables.size() + 1 < options.memtables());
-                    if (active.memtable.entries() > 0) {
-                        switchMemtable(reason);
-                    }
-                }
-                awaitWork(() -> immutables.isEmpty() || immutables.getFirst().lastSequence > target);
-            } finally {
-                appendLock.unlock();
-            }
+            operation.run();
         } finally {
             gate.exit(entered);
         }
     }
 
-    void compact() {
-        flush("compact asked for");
-        int entered = gate.enter();
-        try {
-            appendLock.lock();
-            try {
-                long mine = ++compactionsRequested;
-                changed.signalAll();
-                awaitWork(() -> compactionsDone >= mine);
-            } finally {
-                appendLock.unlock();
-            }
-        } finally {
-            gate.exit(entered);
+    /** Throws when the store is being closed. */
+    void checkOpen() {
+        if (gate.isClosed()) {
+            throw new StoreClosedException("store " + path);
         }
     }
 
+    boolean isStopping() {
+        return background.isStopping();
+    }
+
+    /** Wakes all who wait for something to change, under the append lock. */
+    void signalChange() {
+        changes++;
+        changed.signalAll();
+    }
+
+    /** How often something has changed, under the append lock. */
+    long changes() {
+        return changes;
+    }
+
+    /** Waits, under the append lock, for something that background threads do. */
+    void awaitWork(BooleanSupplier done) {
+        while (!done.getAsBoolean()) {
+            health.check();
+            checkOpen();
+            changed.awaitUninterruptibly();
+        }
+    }
+
+    /** The family whose memtable was sealed first and waits to be flushed, under the append lock; null when there is none. */
+    @Nullable
+    Family nextToFlush() {
+        Family first = defaultFamily;
+        for (Family family : families) {
+            if (family.oldestSealed() < first.oldestSealed()) {
+                first = family;
+            }
+        }
+        long sealed = first.oldestSealed();
+        return sealed == Long.MAX_VALUE || sealed > flushLimit ? null : first;
+    }
+
+    /** Says that the log holds nothing that is not in tables in files before those that are still needed. */
+    void releaseLogs() {
+        log().obsolete(catalog.firstLog());
+    }
+
+    /**
+     * Makes a checkpoint: as of a moment at which all families are sealed at once. What is sealed later is not flushed before the tables
+     * are known that make up the checkpoint.
+     */
     void checkpoint(Path to) {
-        flush("a checkpoint is made");
         int entered = gate.enter();
         try {
-            VersionSet.Pinned pinned = versions.pin();
+            Catalog.Pinned pinned;
+            synchronized (familyLock) {
+                pinned = pinAll();
+            }
             try {
-                Checkpoint.make(new StoreDirectory(path), to, pinned.version(), pinned.manifest());
+                Checkpoint.make(directory, to, pinned.versions(), pinned.manifest());
             } finally {
-                pinned.version().release();
+                pinned.versions().forEach(Version::release);
             }
         } finally {
             gate.exit(entered);
         }
         events.note("made checkpoint " + to);
+    }
+
+    /** The families whose active memtables are not empty. */
+    private List<Family> unwritten() {
+        return families.stream()
+                .filter(family -> family.memtable().entries() > 0)
+                .toList();
+    }
+
+    private Catalog.Pinned pinAll() {
+        appendLock.lock();
+        try {
+            health.check();
+            awaitWork(() -> unwritten().stream().allMatch(Family::canSeal));
+            List<Family> unwritten = unwritten();
+            if (!unwritten.isEmpty()) {
+                seal(unwritten, "a checkpoint is made");
+            }
+            long target = lastSequence;
+            flushLimit = target;
+            awaitWork(() -> families.stream().allMatch(family -> family.oldestSealed() > target));
+        } catch (RuntimeException | Error e) {
+            flushLimit = Long.MAX_VALUE;
+            throw e;
+        } finally {
+            appendLock.unlock();
+        }
+        try {
+            return catalog.pin();
+        } finally {
+            appendLock.lock();
+            try {
+                flushLimit = Long.MAX_VALUE;
+                signalChange();
+            } finally {
+                appendLock.unlock();
+            }
+        }
     }
 
     /** Deletes the files of a store that nobody has open. */
@@ -724,137 +720,8 @@ final class Store {
         }
     }
 
-    /** Waits, under the append lock, for something that background threads do. */
-    private void awaitWork(java.util.function.BooleanSupplier done) {
-        while (!done.getAsBoolean()) {
-            health.check();
-            if (gate.isClosed()) {
-                throw new StoreClosedException("store " + path);
-            }
-            changed.awaitUninterruptibly();
-        }
-    }
-
-    private void runFlushes() {
-        try {
-            while (true) {
-                Sealable oldest;
-                Sealable after;
-                appendLock.lock();
-                try {
-                    while (immutables.isEmpty() && !stopping) {
-                        changed.awaitUninterruptibly();
-                    }
-                    if (stopping) {
-                        return;
-                    }
-                    Iterator<Sealable> each = immutables.iterator();
-                    oldest = each.next();
-                    after = each.hasNext() ? each.next() : active;
-                } finally {
-                    appendLock.unlock();
-                }
-                flush(oldest, after.firstLog);
-            }
-        } catch (RuntimeException | Error e) {
-            backgroundFailed(e);
-        }
-    }
-
-    /** The event of a flush that wrote so much. */
-    static StoreEvent flushed(String reason, Memtable memtable, List<TableFile> tables, long nanos) {
-        long bytes = tables.stream().mapToLong(table -> table.meta().bytes()).sum();
-        return new StoreEvent.Flush(reason, memtable.entries(), memtable.memoryBytes(), tables.size(), bytes, nanos);
-    }
-
-    private void flush(Sealable oldest, long nextLog) {
-        Events.Span span = events.begin(flushed(oldest.reason, oldest.memtable, List.of(), 0));
-        List<TableFile> tables;
-        try (InternalIterator entries = oldest.memtable.iterator()) {
-            tables = writer.write(entries, (key, length) -> true, Long.MAX_VALUE, options.compression());
-        }
-        try {
-            versions.apply(VersionSet.Edit.flushed(tables, oldest.lastSequence, nextLog), version -> {
-                appendLock.lock();
-                try {
-                    immutables.removeFirst();
-                    replaceState(version);
-                } finally {
-                    appendLock.unlock();
-                }
-            });
-            span.end(flushed(oldest.reason, oldest.memtable, tables, span.nanos()));
-            flushes.increment();
-            tables.forEach(table -> flushedBytes.add(table.meta().bytes()));
-        } finally {
-            tables.forEach(TableFile::release);
-        }
-        oldest.memtable.release();
-        log().obsolete(nextLog);
-    }
-
-    private void runCompactions() {
-        try {
-            while (!stopping) {
-                long requested;
-                long done;
-                ReadState seen;
-                appendLock.lock();
-                try {
-                    requested = compactionsRequested;
-                    done = compactionsDone;
-                    seen = current;
-                } finally {
-                    appendLock.unlock();
-                }
-                if (requested > done) {
-                    compactor.runEverything();
-                    appendLock.lock();
-                    try {
-                        compactionsDone = requested;
-                        changed.signalAll();
-                    } finally {
-                        appendLock.unlock();
-                    }
-                } else if (!compactor.runOne() && !awaitCompactionWork(requested, seen, REST_NANOS)) {
-                    long flushed = flushes.sum();
-                    do {
-                        seen = current;
-                    } while (!stopping && flushes.sum() == flushed && compactor.runForSpace());
-                    boolean unused = flushes.sum() != flushed || awaitCompactionWork(requested, seen, Long.MAX_VALUE);
-                }
-            }
-        } catch (RuntimeException | Error e) {
-            backgroundFailed(e);
-        }
-    }
-
-    /** Waits until there is another version than the one seen before the last look, or a request; false when the time is over. */
-    private boolean awaitCompactionWork(long requestsSeen, @Nullable ReadState seen, long nanos) {
-        long left = nanos;
-        appendLock.lock();
-        try {
-            while (!stopping && compactionsRequested == requestsSeen && hasVersionOf(seen)) {
-                if (left <= 0) {
-                    return false;
-                }
-                left = changed.awaitNanos(left);
-            }
-            return true;
-        } catch (InterruptedException e) {
-            return true; // nobody interrupts this thread; looking once more does no harm
-        } finally {
-            appendLock.unlock();
-        }
-    }
-
-    private boolean hasVersionOf(@Nullable ReadState seen) {
-        ReadState now = current;
-        return now == null ? seen == null : seen != null && now.version == seen.version;
-    }
-
-    private void backgroundFailed(Throwable e) {
-        if (!(stopping && e instanceof StoreClosedException)) {
+    void backgroundFailed(Throwable e) {
+        if (!(isStopping() && e instanceof StoreClosedException)) {
             Throwable unused = health.fail(translate(e));
         }
         appendLock.lock();
@@ -881,48 +748,28 @@ final class Store {
     Stats stats() {
         int entered = gate.enter();
         try {
-            Version version = versions.retainCurrent();
-            try {
-                return stats(version);
-            } finally {
-                version.release();
-            }
+            return figures();
         } finally {
             gate.exit(entered);
         }
     }
 
-    private Stats stats(Version version) {
-        List<Stats.Level> levels = new ArrayList<>();
-        long[] limits = Compactor.limits(version, options);
-        for (int level = 0; level < version.levels(); level++) {
-            long entries = version.level(level).stream()
-                    .mapToLong(table -> table.meta().entries())
-                    .sum();
-            long limit = level == 0 ? options.levelZeroTrigger() : limits[level];
-            levels.add(new Stats.Level(level, version.level(level).size(), version.bytes(level), entries, limit));
-        }
+    private Stats figures() {
         int logFiles = (log == null ? uncutLogs : log.fileNumbers()).size()
-                + versions.endedLogs().size();
+                + catalog.endedLogs().size();
         Log.Counters logged = log == null ? new Log.Counters(0, 0, 0, 0, 0) : log.counters();
-        Compactor.Counters merged = compactor.counters();
-        int openIterators;
-        synchronized (iterators) {
-            openIterators = iterators.size();
-        }
         appendLock.lock();
         try {
-            long immutableBytes = immutables.stream()
-                    .mapToLong(each -> each.memtable.memoryBytes())
-                    .sum();
+            List<Family> all = families;
+            List<Stats.Family> figures = all.stream().map(Family::stats).toList();
             return new Stats(
                     runtime.backend(),
                     lastSequence,
-                    levels,
+                    figures,
                     new Stats.Memory(
-                            active.memtable.memoryBytes(),
-                            immutables.size(),
-                            immutableBytes,
+                            sum(figures, Stats.Family::memtableBytes),
+                            (int) sum(figures, Stats.Family::immutableMemtables),
+                            sum(figures, Stats.Family::immutableBytes),
                             cache.bytes(),
                             cache.hits(),
                             cache.misses()),
@@ -934,20 +781,24 @@ final class Store {
                             logged.flushedBytes(),
                             logFiles),
                     new Stats.Compaction(
-                            flushes.sum(),
-                            flushedBytes.sum(),
-                            merged.compactions(),
-                            merged.moves(),
-                            merged.readBytes(),
-                            merged.writtenBytes()),
-                    stallNanos,
-                    stalls,
+                            sum(all, Family::flushes),
+                            sum(all, Family::flushedBytes),
+                            sum(all, family -> family.compactions().compactions()),
+                            sum(all, family -> family.compactions().moves()),
+                            sum(all, family -> family.compactions().readBytes()),
+                            sum(all, family -> family.compactions().writtenBytes())),
+                    sum(all, family -> family.backpressure.stallNanos()),
+                    sum(all, family -> family.backpressure.stalls()),
                     openSnapshots().length,
-                    openIterators,
+                    (int) sum(all, Family::iterators),
                     runtime.counters());
         } finally {
             appendLock.unlock();
         }
+    }
+
+    private static <T> long sum(List<T> all, ToLongFunction<T> figure) {
+        return all.stream().mapToLong(figure).sum();
     }
 
     VerifyReport verify(VerifyListener listener) {
@@ -956,18 +807,18 @@ final class Store {
             if (health.isWell()) {
                 log().sync();
             }
-            Version version = versions.retainCurrent();
+            Catalog.Pinned pinned = catalog.pin();
             try {
                 return new Verifier(
                                 runtime,
-                                new StoreDirectory(path),
-                                version,
-                                versions,
+                                directory,
+                                pinned.versions(),
+                                catalog,
                                 log == null ? uncutLogs : log.ends(),
                                 listener)
                         .run();
             } finally {
-                version.release();
+                pinned.versions().forEach(Version::release);
             }
         } finally {
             gate.exit(entered);
@@ -977,7 +828,8 @@ final class Store {
     // ---- Closing.
 
     void close() {
-        if (!(stopping && events.isTelling())) { // A listener that closes the store does not wait for who waits for it.
+        if (!(isStopping()
+                && events.isTelling())) { // A listener that closes the store does not wait for who waits for it.
             closeOnce();
         }
     }
@@ -988,73 +840,26 @@ final class Store {
         }
         closed = true;
         gate.close();
-        stopping = true;
-        appendLock.lock();
-        try {
-            changed.signalAll();
-        } finally {
-            appendLock.unlock();
-        }
+        background.stop();
         gate.awaitEmpty();
         readers.shutdown(); // what waits there finds the store closed
-        join(flushThread);
-        join(compactionThread);
-        closeReaders();
-        active.memtable.release();
-        immutables.forEach(each -> each.memtable.release());
+        background.join();
         try (Undo undo = new Undo()) {
             undo.add(directoryLock);
             undo.add(events);
             undo.add(runtime);
             undo.add(cache);
-            undo.add(versions);
+            undo.add(catalog);
+            families.forEach(undo::add);
             List<Log.End> ends = log == null ? List.of() : log.close();
             if (health.isWell() && !ends.isEmpty()) {
-                versions.writeClosed(ends.stream()
+                catalog.writeClosed(ends.stream()
                         .map(end -> new Manifest.LogEntry(end.number(), end.end()))
                         .toList());
             }
             events.note("closed with operations up to " + lastSequence);
         } catch (ChainIoException e) {
             throw new StoreIoException("cannot close store " + path + ": " + e.getMessage(), e);
-        }
-    }
-
-    /** Ends reading: lookups finish, iterators are closed. */
-    private void closeReaders() {
-        ReadState last = state();
-        current = null;
-        last.retire();
-        List<DbIterator> open;
-        synchronized (iterators) {
-            open = List.copyOf(iterators);
-        }
-        open.forEach(DbIterator::close);
-        boolean interrupted = false;
-        while (liveStates.get() != 0) {
-            synchronized (iterators) {
-                open = List.copyOf(iterators);
-            }
-            open.forEach(DbIterator::close);
-            interrupted |= Thread.interrupted(); // parking would return at once
-            LockSupport.parkNanos(this, POLL_NANOS);
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    private static void join(Thread thread) {
-        boolean interrupted = false;
-        while (thread.isAlive()) {
-            try {
-                thread.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
         }
     }
 }

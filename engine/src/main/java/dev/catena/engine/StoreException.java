@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
  * {@link AssertionError}.
  */
 public abstract sealed class StoreException extends RuntimeException
-        permits CorruptionException,
+        permits ColumnFamilyDroppedException,
+                CorruptionException,
                 MergeException,
                 StoreClosedException,
                 StoreIoException,

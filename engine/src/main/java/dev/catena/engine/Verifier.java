@@ -3,11 +3,11 @@ package dev.catena.engine;
 import dev.catena.engine.log.Log;
 import dev.catena.engine.log.LogReader;
 import dev.catena.engine.log.Operations;
+import dev.catena.engine.version.Catalog;
 import dev.catena.engine.version.Manifest;
 import dev.catena.engine.version.StoreDirectory;
 import dev.catena.engine.version.TableFile;
 import dev.catena.engine.version.Version;
-import dev.catena.engine.version.VersionSet;
 import dev.catena.io.chain.ChainIoException;
 import dev.catena.io.chain.ChainRuntime;
 import java.lang.foreign.MemorySegment;
@@ -24,8 +24,8 @@ import java.util.TreeMap;
 final class Verifier {
     private final ChainRuntime runtime;
     private final StoreDirectory directory;
-    private final Version version;
-    private final VersionSet versions;
+    private final List<Version> versions;
+    private final Catalog catalog;
     private final List<Log.End> logs;
     private final VerifyListener listener;
 
@@ -42,28 +42,30 @@ final class Verifier {
     }
 
     /**
-     * @param version retained by the caller
+     * @param versions of all families, retained by the caller
      * @param logs that have no exact end in the manifest, and how much of them to check
      */
     Verifier(
             ChainRuntime runtime,
             StoreDirectory directory,
-            Version version,
-            VersionSet versions,
+            List<Version> versions,
+            Catalog catalog,
             List<Log.End> logs,
             VerifyListener listener) {
         this.runtime = runtime;
         this.directory = directory;
-        this.version = version;
         this.versions = versions;
+        this.catalog = catalog;
         this.logs = logs;
         this.listener = listener;
     }
 
     VerifyReport run() {
-        Map<Long, Long> endedLogs = new TreeMap<>(versions.endedLogs());
+        Map<Long, Long> endedLogs = new TreeMap<>(catalog.endedLogs());
         bytesTotal = directory.manifest().toFile().length();
-        for (TableFile table : version.tables()) {
+        List<TableFile> tables =
+                versions.stream().flatMap(version -> version.tables().stream()).toList();
+        for (TableFile table : tables) {
             bytesTotal += table.meta().bytes();
         }
         for (long end : endedLogs.values()) {
@@ -77,7 +79,7 @@ final class Verifier {
             Manifest unused = Manifest.read(directory.manifest());
             progress(directory.manifest(), directory.manifest().toFile().length());
         });
-        for (TableFile table : version.tables()) {
+        for (TableFile table : tables) {
             Path path = directory.table(table.meta().number());
             check(path, () -> entries += table.reader().verify(runtime, bytes -> progress(path, bytes)));
         }
@@ -99,7 +101,7 @@ final class Verifier {
                                 checkOperations(path, sequence, count, bytes, offset, length));
                 progress(path, end);
             } catch (ChainIoException | CorruptionException e) {
-                if (number >= versions.firstLog()) {
+                if (number >= catalog.firstLog()) {
                     throw e;
                 }
                 // It was dropped, and perhaps used again, while it was read.

@@ -78,7 +78,7 @@ class MergeTest {
                 assertNull(store.get(bytes("d")));
             });
             batch.clear();
-            assertFalse(batch.hasMerges());
+            assertFalse(batch.mergesDefault());
         }
     }
 

@@ -198,18 +198,19 @@ public final class Log {
     public long append(
             long sequence,
             int kind,
+            int family,
             MemorySegment key,
             long keyOffset,
             int keyLength,
             MemorySegment value,
             long valueOffset,
             int valueLength) {
-        int headerBytes = Operations.headerBytes(keyLength, valueLength);
+        int headerBytes = Operations.headerBytes(family, keyLength, valueLength);
         long payload = (long) headerBytes + keyLength + valueLength;
         long bytes = LogFormat.recordBytes(payload);
         if (!fitsInPlace(bytes)) {
             MemorySegment header = MemorySegment.ofArray(new byte[16]);
-            Operations.putHeader(header, 0, kind, keyLength, valueLength);
+            Operations.putHeader(header, 0, kind, family, keyLength, valueLength);
             return appendPieces(
                     sequence,
                     1,
@@ -220,7 +221,7 @@ public final class Log {
         }
         long address = ringAddress + (appended & RING_MASK);
         long at = address + LogFormat.HEADER_BYTES;
-        Operations.putHeader(Memory.ALL, at, kind, keyLength, valueLength);
+        Operations.putHeader(Memory.ALL, at, kind, family, keyLength, valueLength);
         at += headerBytes;
         MemorySegment.copy(key, keyOffset, Memory.ALL, at, keyLength);
         at += keyLength;
@@ -589,6 +590,11 @@ public final class Log {
     public void obsolete(long below) {
         files.obsolete(below);
         keeper.nudge();
+    }
+
+    /** Bytes of records in files before the current one that hold operations not known to be in tables. */
+    public long sealedBytes() {
+        return files.sealedEnds().stream().mapToLong(End::end).sum();
     }
 
     /** The numbers of the files that hold records not known to be in tables. */

@@ -20,6 +20,8 @@ import dev.catena.engine.entry.Memory;
  * <p>The first record is the start record: no operations, payload {@code u64 magic, u32 version, u32 0}. Other records without
  * operations and payload only attest. As the seed holds number and position, neither what a recycled file held before nor a
  * copy of a record inside a value passes for a record.
+ *
+ * <p>Version 1 is the same; its operations are all of the default family.
  */
 final class LogFormat {
     static final int HASH = 0;

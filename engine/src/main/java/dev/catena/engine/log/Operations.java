@@ -7,18 +7,22 @@ import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Operations as batches and log records hold them: {@code u8 kind, varint key length, varint value length, key, value} each, one
- * after another. A deletion has value length 0. A varint holds 7 bits a byte, the low ones first, the top bit set on all but the
- * last.
+ * Operations as batches and log records hold them: {@code u8 kind, [varint family,] varint key length, varint value length, key, value}
+ * each, one after another. The kind's top bit says that the column family's number follows; without it, it is the default family's, 0.
+ * A deletion has value length 0. A varint holds 7 bits a byte, the low ones first, the top bit set on all but the last.
  *
  * <p>As an object: a cursor over encoded operations, of which nothing is believed: it checks every length against the bytes there
  * are. Not thread safe.
  */
 public final class Operations {
+    /** Set in a kind that is followed by a family's number. */
+    private static final int IN_FAMILY = 0x80;
+
     private final MemorySegment bytes;
     private final long end;
     private long next;
     private int kind;
+    private int family;
     private long keyOffset;
     private int keyLength;
     private int valueLength;
@@ -39,8 +43,18 @@ public final class Operations {
         if (next == end) {
             return false;
         }
-        kind = bytes.get(ValueLayout.JAVA_BYTE, next);
+        kind = bytes.get(ValueLayout.JAVA_BYTE, next) & 0xff;
         long at = next + 1;
+        family = 0;
+        if (kind >= IN_FAMILY) {
+            kind -= IN_FAMILY;
+            long number = varint(at);
+            if (number <= 0) {
+                return false;
+            }
+            family = (int) number;
+            at += varintBytes(family);
+        }
         long key = varint(at);
         at += varintBytes((int) key);
         long value = key < 0 ? -1 : varint(at);
@@ -71,6 +85,11 @@ public final class Operations {
         return kind;
     }
 
+    /** The number of the column family that it is for. */
+    public int family() {
+        return family;
+    }
+
     /** Where the key starts. */
     public long keyOffset() {
         return keyOffset;
@@ -91,15 +110,22 @@ public final class Operations {
         return valueLength;
     }
 
-    /** Writes kind and lengths; returns the offset after them. */
-    public static long putHeader(MemorySegment into, long offset, int kind, int keyLength, int valueLength) {
-        into.set(ValueLayout.JAVA_BYTE, offset, (byte) kind);
-        return putVarint(into, putVarint(into, offset + 1, keyLength), valueLength);
+    /** Writes kind, family and lengths; returns the offset after them. */
+    public static long putHeader(
+            MemorySegment into, long offset, int kind, int family, int keyLength, int valueLength) {
+        long at = offset + 1;
+        if (family == 0) {
+            into.set(ValueLayout.JAVA_BYTE, offset, (byte) kind);
+        } else {
+            into.set(ValueLayout.JAVA_BYTE, offset, (byte) (kind | IN_FAMILY));
+            at = putVarint(into, at, family);
+        }
+        return putVarint(into, putVarint(into, at, keyLength), valueLength);
     }
 
-    /** Bytes of kind and lengths. */
-    public static int headerBytes(int keyLength, int valueLength) {
-        return 1 + varintBytes(keyLength) + varintBytes(valueLength);
+    /** Bytes of kind, family and lengths. */
+    public static int headerBytes(int family, int keyLength, int valueLength) {
+        return 1 + (family == 0 ? 0 : varintBytes(family)) + varintBytes(keyLength) + varintBytes(valueLength);
     }
 
     private long varint(long offset) {

@@ -1,0 +1,165 @@
+package dev.catena.engine;
+
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The store's background threads: {@code catena-flush} writes sealed memtables as tables, in the order in which they were sealed, and
+ * {@code catena-compact} compacts one family after another. What goes wrong there makes the store read-only.
+ */
+final class Background {
+    /** A store that was not flushed for so long is at rest: what nobody needs is given back then. */
+    private static final long REST_NANOS = TimeUnit.SECONDS.toNanos(2);
+
+    private final Store store;
+    private final Thread flushThread = new Thread(() -> run(this::flushes), "catena-flush");
+    private final Thread compactionThread = new Thread(() -> run(this::compactions), "catena-compact");
+    private volatile boolean stopping;
+
+    Background(Store store) {
+        this.store = store;
+        flushThread.setDaemon(true);
+        compactionThread.setDaemon(true);
+    }
+
+    void start() {
+        flushThread.start();
+        compactionThread.start();
+    }
+
+    boolean isStopping() {
+        return stopping;
+    }
+
+    /** Has the threads end soon. */
+    void stop() {
+        stopping = true;
+        store.appendLock.lock();
+        try {
+            store.signalChange();
+        } finally {
+            store.appendLock.unlock();
+        }
+    }
+
+    /** Waits for the threads' end. */
+    void join() {
+        join(flushThread);
+        join(compactionThread);
+    }
+
+    private void run(Runnable loop) {
+        try {
+            loop.run();
+        } catch (RuntimeException | Error e) {
+            store.backgroundFailed(e);
+        }
+    }
+
+    private void flushes() {
+        for (Family family = awaitFlush(); family != null; family = awaitFlush()) {
+            try {
+                family.flushOldest();
+                store.releaseLogs();
+            } catch (StoreClosedException e) {
+                throwUnlessDropped(e, family);
+            }
+        }
+    }
+
+    private static void throwUnlessDropped(StoreClosedException e, Family family) {
+        if (!family.isDropped()) {
+            throw e;
+        }
+    }
+
+    /** Waits for a family with a memtable to flush; null when the threads are to end. */
+    private @Nullable Family awaitFlush() {
+        store.appendLock.lock();
+        try {
+            while (!stopping) {
+                Family family = store.nextToFlush();
+                if (family != null) {
+                    return family;
+                }
+                store.changed.awaitUninterruptibly();
+            }
+            return null;
+        } finally {
+            store.appendLock.unlock();
+        }
+    }
+
+    private void compactions() {
+        while (!stopping) {
+            long seen = changes();
+            if (!compact(Family::compactOnce) && !awaitChange(seen, REST_NANOS)) {
+                long flushed = flushesDone();
+                do {
+                    seen = changes();
+                } while (!stopping && flushesDone() == flushed && compact(Family::compactForSpace));
+                boolean unused = flushesDone() != flushed || awaitChange(seen, Long.MAX_VALUE);
+            }
+        }
+    }
+
+    /** Does something to each family; whether there was anything to do. */
+    private boolean compact(Predicate<Family> compaction) {
+        boolean worked = false;
+        for (Family family : store.families()) {
+            try {
+                worked |= compaction.test(family);
+            } catch (StoreClosedException e) {
+                throwUnlessDropped(e, family);
+            }
+        }
+        return worked;
+    }
+
+    private long flushesDone() {
+        return store.families().stream().mapToLong(Family::flushes).sum();
+    }
+
+    private long changes() {
+        store.appendLock.lock();
+        try {
+            return store.changes();
+        } finally {
+            store.appendLock.unlock();
+        }
+    }
+
+    /** Waits until something has changed since {@link #changes} was {@code seen}; false when the time is over. */
+    private boolean awaitChange(long seen, long nanos) {
+        long left = nanos;
+        store.appendLock.lock();
+        try {
+            while (!stopping && store.changes() == seen) {
+                if (left <= 0) {
+                    return false;
+                }
+                left = store.changed.awaitNanos(left);
+            }
+            return true;
+        } catch (InterruptedException e) {
+            return true; // nobody interrupts this thread; looking once more does no harm
+        } finally {
+            store.appendLock.unlock();
+        }
+    }
+
+    private static void join(Thread thread) {
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
