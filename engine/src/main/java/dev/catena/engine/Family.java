@@ -488,7 +488,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         Events.Span span = store.events.begin(flushed(full, List.of(), 0));
         List<TableFile> tables;
         try (InternalIterator entries = full.memtable.iterator()) {
-            tables = writer.write(entries, (key, length) -> true, Long.MAX_VALUE, options.compression());
+            tables = writer.write(entries, (key, length) -> true, Long.MAX_VALUE, false);
         }
         try {
             versions.apply(VersionSet.Edit.flushed(tables, full.lastSequence, nextLog), install);

@@ -36,6 +36,7 @@ public final class Options {
     private long cacheBytes = 64L << 20;
     private int blockBytes = 4096;
     private int filterBitsPerKey = 10;
+    private @Nullable Integer lastLevelFilterBitsPerKey;
     private Compression compression = Compression.LZ4;
     private @Nullable Compression lastLevelCompression;
     private @Nullable String backend;
@@ -68,6 +69,10 @@ public final class Options {
                     "filterBitsPerKey",
                     Options::filterBitsPerKey,
                     (o, text) -> o.withFilterBitsPerKey(Integer.parseInt(text))),
+            new Kept(
+                    "lastLevelFilterBitsPerKey",
+                    o -> o.lastLevelFilterBitsPerKey == null ? SAME : o.lastLevelFilterBitsPerKey,
+                    (o, text) -> o.withLastLevelFilterBitsPerKey(text.equals(SAME) ? null : Integer.valueOf(text))),
             new Kept("compression", Options::compression, (o, text) -> o.withCompression(Compression.valueOf(text))),
             new Kept(
                     "lastLevelCompression",
@@ -94,6 +99,7 @@ public final class Options {
         cacheBytes = other.cacheBytes;
         blockBytes = other.blockBytes;
         filterBitsPerKey = other.filterBitsPerKey;
+        lastLevelFilterBitsPerKey = other.lastLevelFilterBitsPerKey;
         compression = other.compression;
         lastLevelCompression = other.lastLevelCompression;
         backend = other.backend;
@@ -165,10 +171,20 @@ public final class Options {
         return with(copy -> copy.blockBytes = bytes);
     }
 
-    /** Bits a key of a table's bloom filter, 0 for none: 0 to 32. Default 10, which errs about once in a hundred. */
+    /** Bits a key of a table's bloom filter, in the last level unless said otherwise, 0 for none: 0 to 32. Default 10, which errs about once in a hundred. */
     public Options withFilterBitsPerKey(int bits) {
         check("filterBitsPerKey", bits, 0, 32);
         return with(copy -> copy.filterBitsPerKey = bits);
+    }
+
+    /**
+     * Bits a key of the filters of tables in the last level, 0 for none: 0 to 32, or null for as many as in the others. Nine in ten keys are
+     * there, and their filters only spare reads for keys that are nowhere. So where most gets find something, few bits here and more in the
+     * others ({@link #withFilterBitsPerKey}) save memory and reads. Default null.
+     */
+    public Options withLastLevelFilterBitsPerKey(@Nullable Integer bits) {
+        check("lastLevelFilterBitsPerKey", bits == null ? 0 : bits, 0, 32);
+        return with(copy -> copy.lastLevelFilterBitsPerKey = bits);
     }
 
     /** How new tables' blocks are stored, but for the last level's. Default LZ4. */
@@ -302,6 +318,11 @@ public final class Options {
     /** See {@link #withFilterBitsPerKey}. */
     public int filterBitsPerKey() {
         return filterBitsPerKey;
+    }
+
+    /** See {@link #withLastLevelFilterBitsPerKey}. */
+    public int lastLevelFilterBitsPerKey() {
+        return lastLevelFilterBitsPerKey == null ? filterBitsPerKey : lastLevelFilterBitsPerKey;
     }
 
     /** See {@link #withCompression}. */

@@ -141,9 +141,7 @@ public final class Compactor {
                     input,
                     compaction.below(version),
                     options.tableBytes(),
-                    compaction.output() == version.levels() - 1
-                            ? options.lastLevelCompression()
-                            : options.compression());
+                    compaction.output() == version.levels() - 1);
         }
         try {
             apply(compaction, written);

@@ -1,6 +1,5 @@
 package dev.catena.engine.compaction;
 
-import dev.catena.engine.Compression;
 import dev.catena.engine.Options;
 import dev.catena.engine.StoreClosedException;
 import dev.catena.engine.entry.InternalIterator;
@@ -68,10 +67,10 @@ public final class TableWriter {
      *
      * @param input positioned nowhere, of entries that snapshots opened from now on all see; not closed
      * @param tableBytes at about which size the next table is begun
-     * @param compression of the tables' blocks
+     * @param lastLevel whether the tables go to the last level, for which compression and filters may be set apart
      * @return the tables, durable, opened, and retained for the caller
      */
-    public List<TableFile> write(InternalIterator input, Below below, long tableBytes, Compression compression) {
+    public List<TableFile> write(InternalIterator input, Below below, long tableBytes, boolean lastLevel) {
         List<TableFile> finished = new ArrayList<>();
         Output output = null;
         try (Survivors entries = new Survivors(input, below, snapshots.get(), options.mergeOperator())) {
@@ -88,7 +87,7 @@ public final class TableWriter {
                     output = null;
                 }
                 if (output == null) {
-                    output = new Output(compression);
+                    output = new Output(lastLevel);
                 }
                 output.builder.add(
                         entries.keyAddress(),
@@ -124,11 +123,16 @@ public final class TableWriter {
         final TableBuilder builder;
         private boolean closed;
 
-        Output(Compression compression) {
+        Output(boolean lastLevel) {
             file = runtime.open(path, ChainFile.Mode.CREATE, ChainFile.Access.DIRECT);
             TableBuilder made = null;
             try {
-                made = new TableBuilder(runtime, file, options.blockBytes(), options.filterBitsPerKey(), compression);
+                made = new TableBuilder(
+                        runtime,
+                        file,
+                        options.blockBytes(),
+                        lastLevel ? options.lastLevelFilterBitsPerKey() : options.filterBitsPerKey(),
+                        lastLevel ? options.lastLevelCompression() : options.compression());
             } finally {
                 if (made == null) {
                     file.close();
