@@ -58,6 +58,9 @@ final class Recovery {
     private final List<Path> empty = new ArrayList<>();
     private long lastSequence;
 
+    /** The operation that was replayed last. Tables of other families, or of dropped ones, may have newer ones. */
+    private long replayedSequence;
+
     /**
      * @param bufferBytes what all memtables together may take
      * @param reading whether nothing may be written
@@ -220,8 +223,9 @@ final class Recovery {
                                 operations.valueOffset(),
                                 operations.valueLength());
             }
-            lastSequence = Math.max(lastSequence, next++);
+            replayedSequence = next++;
         }
+        lastSequence = Math.max(lastSequence, replayedSequence);
         if (operations.problem() != null) {
             return operations.problem();
         }
@@ -250,7 +254,7 @@ final class Recovery {
         if (reading) {
             family.keepReplayed();
         } else {
-            family.flushReplayed(lastSequence, log);
+            family.flushReplayed(replayedSequence, log);
         }
     }
 
