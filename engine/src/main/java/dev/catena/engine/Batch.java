@@ -102,6 +102,30 @@ public final class Batch {
         return add(Keys.DELETE, family.family, key, MemorySegment.ofArray(NOTHING));
     }
 
+    /** Adds the deletion of all keys from begin to end, which itself is not deleted. Not after begin, there are none. */
+    public Batch deleteRange(byte[] begin, byte[] end) {
+        Limits.checkKey(end.length);
+        return add(Keys.DELETE_RANGE, null, begin, end);
+    }
+
+    /** Adds the deletion of a range. As {@link #deleteRange(byte[], byte[])}. */
+    public Batch deleteRange(MemorySegment begin, MemorySegment end) {
+        int unused = Limits.checkKey(end.byteSize());
+        return add(Keys.DELETE_RANGE, null, begin, end);
+    }
+
+    /** Adds the deletion of a range of a column family. As {@link #deleteRange(byte[], byte[])}. */
+    public Batch deleteRange(ColumnFamily family, byte[] begin, byte[] end) {
+        Limits.checkKey(end.length);
+        return add(Keys.DELETE_RANGE, family.family, begin, end);
+    }
+
+    /** Adds the deletion of a range of a column family. As {@link #deleteRange(byte[], byte[])}. */
+    public Batch deleteRange(ColumnFamily family, MemorySegment begin, MemorySegment end) {
+        int unused = Limits.checkKey(end.byteSize());
+        return add(Keys.DELETE_RANGE, family.family, begin, end);
+    }
+
     /** Operations in it. */
     public int count() {
         return count;

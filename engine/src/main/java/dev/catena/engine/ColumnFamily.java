@@ -114,6 +114,27 @@ public sealed class ColumnFamily permits Db {
     }
 
     /**
+     * Removes all keys from begin to end, which itself is not removed; none when it is not after begin. Costs as much as a put, however
+     * many keys there are; what they took is given back by compaction.
+     */
+    public void deleteRange(byte[] begin, byte[] end, Durability durability) {
+        deleteRange(MemorySegment.ofArray(begin), MemorySegment.ofArray(end), durability);
+    }
+
+    /** As {@link #deleteRange(byte[], byte[], Durability)}. */
+    public void deleteRange(MemorySegment begin, MemorySegment end, Durability durability) {
+        int beginLength = Limits.checkKey(begin.byteSize());
+        int endLength = Limits.checkKey(end.byteSize());
+        Objects.requireNonNull(durability);
+        family.store.write(family, Keys.DELETE_RANGE, begin, beginLength, end, endLength, durability);
+    }
+
+    /** As {@link #deleteRange(byte[], byte[], Durability)}, buffered. */
+    public void deleteRange(byte[] begin, byte[] end) {
+        deleteRange(begin, end, Durability.BUFFERED);
+    }
+
+    /**
      * As {@link #get(byte[])}, in one of the store's 16 threads for reading, which are started when needed. The key is copied. Whatever goes
      * wrong arrives in the future; after {@link Db#close} a {@link StoreClosedException}, also in those that still wait. What is hung on to
      * the future runs in that thread, so it should be short.

@@ -383,7 +383,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
             long sequence = store.sequence(bounds.snapshot());
             byte[] lower = bounds.lower();
             byte[] upper = bounds.upper();
-            InternalIterator entries = MergingIterator.of(state.iterators(lower, upper));
+            InternalIterator entries = MergingIterator.of(state.iterators(lower, upper, sequence));
             state.retain();
             DbIterator iterator = new DbIterator(state, entries, sequence, lower, upper, state.operator, this);
             synchronized (iterators) {
@@ -488,7 +488,8 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         Events.Span span = store.events.begin(flushed(full, List.of(), 0));
         List<TableFile> tables;
         try (InternalIterator entries = full.memtable.iterator()) {
-            tables = writer.write(entries, (key, length) -> true, Long.MAX_VALUE, false);
+            tables = writer.write(
+                    entries, full.memtable.allRangeDeletions(), (key, length) -> true, Long.MAX_VALUE, false);
         }
         try {
             versions.apply(VersionSet.Edit.flushed(tables, full.lastSequence, nextLog), install);

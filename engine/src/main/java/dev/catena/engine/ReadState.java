@@ -5,8 +5,12 @@ import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.MultiLookup;
 import dev.catena.engine.entry.Operands;
+import dev.catena.engine.entry.RangeDeletion;
+import dev.catena.engine.entry.RangeDeletions;
+import dev.catena.engine.entry.Undeleted;
 import dev.catena.engine.entry.ValueSink;
 import dev.catena.engine.memtable.Memtable;
+import dev.catena.engine.version.TableFile;
 import dev.catena.engine.version.Version;
 import dev.catena.io.chain.ChainIoException;
 import java.lang.foreign.Arena;
@@ -32,6 +36,9 @@ final class ReadState {
     /** Operands of a key that follow one another in the active memtable, at most. */
     private static final int OPERANDS_BOUND = 64;
 
+    /** Deletions of ranges in the active memtable that lookups go through one by one, at most. */
+    private static final int NOT_LAID_OUT = 64;
+
     private static final int STRIDE = 32; // ints: two cache lines, since they are fetched in pairs
 
     /** The memtable that takes writes. */
@@ -46,11 +53,21 @@ final class ReadState {
     final @Nullable MergeOperator operator;
 
     private final Memtable[] memtables;
+
+    /** Whether others than the active memtable have deletions of ranges. */
+    private final boolean haveSealedRanges;
+
+    /** Made when first needed, and again when the active memtable has many more. */
+    private volatile @Nullable Ranges ranges;
+
     private final AtomicIntegerArray pins = new AtomicIntegerArray((STRIPES + 1) * STRIDE);
     private final AtomicInteger references = new AtomicInteger();
     private final AtomicBoolean freed = new AtomicBoolean();
     private final AtomicInteger live;
     private volatile boolean retired;
+
+    /** Deletions of ranges from all sources, the first so many of the active memtable among them. */
+    private record Ranges(RangeDeletions all, int ofActive) {}
 
     /**
      * Retains what it is given.
@@ -78,13 +95,16 @@ final class ReadState {
             memtable.retain();
         }
         version.retain();
+        haveSealedRanges = version.hasRangeDeletions()
+                || immutables.stream().anyMatch(memtable -> memtable.rangeDeletionCount() > 0);
         live.getAndIncrement();
     }
 
     /** Looks a key (off-heap) up. The caller has pinned the state. */
     Lookup get(MemorySegment key, int length, long snapshot, ValueSink sink) {
-        Lookup found = find(key, length, snapshot, 0, sink);
-        return found == Lookup.MERGE ? merge(key, length, snapshot, 0, sink) : found;
+        long floor = floor(key.address(), length, snapshot);
+        Lookup found = find(key, length, snapshot, floor, sink);
+        return found == Lookup.MERGE ? merge(key, length, snapshot, floor, sink) : found;
     }
 
     private Lookup find(MemorySegment key, int length, long snapshot, long floor, ValueSink sink) {
@@ -131,6 +151,9 @@ final class ReadState {
 
     /** Looks many keys up. The caller has pinned the state. */
     void get(MultiLookup keys) {
+        if (hasRangeDeletions()) {
+            keys.askFloors(this::floor);
+        }
         for (Memtable memtable : memtables) {
             keys.ask(memtable::find);
         }
@@ -139,15 +162,19 @@ final class ReadState {
                 merge(key.asSlice(offset, length), length, snapshot, floor, sink));
     }
 
-    /** Iterators over all entries of a range, and perhaps others; the caller closes them, and holds a reference until then. */
-    List<InternalIterator> iterators(byte[] lower, byte @Nullable [] upper) {
+    /** Iterators over all entries of a range that a snapshot sees, and perhaps others; the caller closes them, and holds a reference until then. */
+    List<InternalIterator> iterators(byte[] lower, byte @Nullable [] upper, long snapshot) {
+        RangeDeletions ranges = hasRangeDeletions() ? rangesWith(active.rangeDeletionCount()).all : RangeDeletions.NONE;
         List<InternalIterator> iterators = new ArrayList<>();
         boolean complete = false;
         try {
             for (Memtable memtable : memtables) {
-                iterators.add(memtable.iterator());
+                iterators.add(
+                        ranges.isEmpty()
+                                ? memtable.iterator()
+                                : new Undeleted(memtable.iterator(), ranges, snapshot, Long.MAX_VALUE));
             }
-            version.addIterators(iterators, lower, upper);
+            version.addIterators(iterators, lower, upper, ranges, snapshot);
             complete = true;
             return iterators;
         } finally {
@@ -155,6 +182,52 @@ final class ReadState {
                 iterators.forEach(InternalIterator::close);
             }
         }
+    }
+
+    private boolean hasRangeDeletions() {
+        return haveSealedRanges || active.rangeDeletionCount() > 0;
+    }
+
+    /** The newest deletion of a range that a key is in, as of a snapshot: a sequence number, 0 for none. */
+    private long floor(long key, int length, long snapshot) {
+        int count = active.rangeDeletionCount();
+        if (count == 0 && !haveSealedRanges) {
+            return 0;
+        }
+        Ranges laidOut = rangesWith(count - NOT_LAID_OUT);
+        long floor = laidOut.all.newest(key, length, snapshot);
+        for (int i = laidOut.ofActive; i < count; i++) {
+            RangeDeletion deletion = active.rangeDeletions(count).get(i);
+            if (deletion.sequence() <= snapshot
+                    && Keys.compare(deletion.begin(), key, length) <= 0
+                    && Keys.compare(deletion.end(), key, length) > 0) {
+                floor = Math.max(floor, deletion.sequence());
+            }
+        }
+        return floor;
+    }
+
+    /** All deletions of ranges, with at least so many of the active memtable, which gets more. */
+    private Ranges rangesWith(int ofActive) {
+        Ranges laidOut = ranges;
+        if (laidOut == null || laidOut.ofActive < ofActive) {
+            synchronized (this) {
+                laidOut = ranges;
+                if (laidOut == null || laidOut.ofActive < ofActive) {
+                    int count = active.rangeDeletionCount();
+                    List<RangeDeletion> deletions = new ArrayList<>(active.rangeDeletions(count));
+                    for (Memtable memtable : immutables) {
+                        deletions.addAll(memtable.rangeDeletions(memtable.rangeDeletionCount()));
+                    }
+                    for (TableFile table : version.tables()) {
+                        table.reader().rangeDeletions().addTo(deletions);
+                    }
+                    laidOut = new Ranges(RangeDeletions.of(deletions), count);
+                    ranges = laidOut;
+                }
+            }
+        }
+        return laidOut;
     }
 
     /** The counter that the calling thread uses. */

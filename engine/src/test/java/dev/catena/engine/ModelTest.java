@@ -83,6 +83,24 @@ class ModelTest {
         }
     }
 
+    /** The end of a range: a little after its begin, or anywhere, before it as well. */
+    private byte[] endOf(byte[] begin) {
+        if (random.nextInt(4) == 0 || begin.length < 2) {
+            return key();
+        }
+        byte[] end = Arrays.copyOf(begin, 2 + random.nextInt(2));
+        int second = (end[1] & 0xff) + random.nextInt(12);
+        end[0] += (byte) (second >> 8);
+        end[1] = (byte) second;
+        return end;
+    }
+
+    private void deleteRange(byte[] begin, byte[] end) {
+        if (Arrays.compareUnsigned(begin, end) < 0) {
+            model.subMap(begin, end).clear();
+        }
+    }
+
     private static byte[] append(byte[] value, byte[] operand) {
         byte[] appended = Arrays.copyOf(value, value.length + operand.length);
         System.arraycopy(operand, 0, appended, value.length, operand.length);
@@ -96,6 +114,11 @@ class ModelTest {
             byte[] operand = value();
             db.merge(key, operand, durability());
             model.merge(key, operand, ModelTest::append);
+        } else if (choice < 66) {
+            byte[] begin = key();
+            byte[] end = endOf(begin);
+            db.deleteRange(begin, end, durability());
+            deleteRange(begin, end);
         } else if (choice < 450) {
             byte[] key = key();
             byte[] value = value();
@@ -119,6 +142,10 @@ class ModelTest {
                 if (kind < 2) {
                     batch.delete(key);
                     model.remove(key);
+                } else if (random.nextInt(100) == 0) {
+                    byte[] end = endOf(key);
+                    batch.deleteRange(key, end);
+                    deleteRange(key, end);
                 } else if (kind < 4) {
                     byte[] operand = value();
                     batch.merge(key, operand);

@@ -3,11 +3,15 @@ package dev.catena.engine.compaction;
 import dev.catena.engine.Options;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.RangeDeletion;
+import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.version.TableFile;
+import dev.catena.engine.version.TableMeta;
 import dev.catena.engine.version.Version;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.BiPredicate;
 
 /**
  * A merge to be done: which tables, to which level.
@@ -64,7 +68,14 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, String re
                 return false;
             }
         }
-        return true;
+        return rangeDeletions().isEmpty();
+    }
+
+    /** The deletions of ranges that the inputs hold. */
+    RangeDeletions rangeDeletions() {
+        List<RangeDeletion> deletions = new ArrayList<>();
+        tables().forEach(table -> table.reader().rangeDeletions().addTo(deletions));
+        return RangeDeletions.of(deletions);
     }
 
     /** All inputs. */
@@ -80,20 +91,46 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, String re
     /** Tells for ascending keys whether a level deeper than the output may have them. */
     TableWriter.Below below(Version version) {
         int[] next = new int[version.levels()];
-        return (key, length) -> {
-            for (int level = output + 1; level < version.levels(); level++) {
-                List<TableFile> tables = version.level(level);
-                while (next[level] < tables.size()
-                        && Keys.compare(tables.get(next[level]).meta().largest(), key, length) < 0) {
-                    next[level]++;
+        return new TableWriter.Below() {
+            @Override
+            public boolean mayHave(long key, int length) {
+                for (int level = output + 1; level < version.levels(); level++) {
+                    List<TableFile> tables = version.level(level);
+                    while (next[level] < tables.size()
+                            && Keys.compare(tables.get(next[level]).meta().largest(), key, length) < 0) {
+                        next[level]++;
+                    }
+                    if (next[level] < tables.size()
+                            && Keys.compare(tables.get(next[level]).meta().smallest(), key, length) <= 0) {
+                        return true;
+                    }
                 }
-                if (next[level] < tables.size()
-                        && Keys.compare(tables.get(next[level]).meta().smallest(), key, length) <= 0) {
-                    return true;
-                }
+                return false;
             }
-            return false;
+
+            @Override
+            public boolean mayHaveIn(byte[] begin, byte[] end) {
+                for (int level = output + 1; level < version.levels(); level++) {
+                    if (!version.overlapping(level, begin, end).isEmpty()) {
+                        return true;
+                    }
+                }
+                return false;
+            }
         };
+    }
+
+    /** The same without the tables that are wholly deleted, so that nobody reads them. */
+    Compaction without(BiPredicate<TableMeta, RangeDeletions> isDeleted, RangeDeletions ranges) {
+        if (ranges.isEmpty()) {
+            return this;
+        }
+        List<List<TableFile>> left = inputs.stream()
+                .map(level -> level.stream()
+                        .filter(table -> !isDeleted.test(table.meta(), ranges))
+                        .toList())
+                .toList();
+        return new Compaction(level, output, left, reason);
     }
 
     /** How many tables are read at once: each of level 0, one of each other level. */

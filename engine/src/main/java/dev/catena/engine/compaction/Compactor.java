@@ -4,6 +4,7 @@ import dev.catena.engine.Options;
 import dev.catena.engine.StoreEvent;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.MergingIterator;
+import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.event.Events;
 import dev.catena.engine.table.LevelIterator;
 import dev.catena.engine.version.TableFile;
@@ -41,7 +42,7 @@ public final class Compactor {
      *
      * @param compactions merges done
      * @param moves tables moved down as they were
-     * @param readBytes bytes of the inputs
+     * @param readBytes bytes of the inputs, but for those that were dropped unread
      * @param writtenBytes bytes of the results
      */
     public record Counters(long compactions, long moves, long readBytes, long writtenBytes) {}
@@ -109,7 +110,6 @@ public final class Compactor {
                 tables = written.size();
                 bytes = written.stream().mapToLong(TableMeta::bytes).sum();
                 compactions.increment();
-                readBytes.add(compaction.bytes());
                 writtenBytes.add(bytes);
             }
             span.end(event(compaction, isMove, tables, bytes, span.nanos()));
@@ -136,13 +136,17 @@ public final class Compactor {
     /** Merges, and makes the result current; returns what was written. */
     private List<TableMeta> merge(Compaction compaction, Version version) {
         List<TableFile> written;
-        try (InternalIterator input = MergingIterator.of(compaction.open(new Scans(compaction.openAtOnce())))) {
+        RangeDeletions ranges = compaction.rangeDeletions();
+        Compaction read = compaction.without(writer::isDeleted, ranges);
+        try (InternalIterator input = MergingIterator.of(read.open(new Scans(compaction.openAtOnce())))) {
             written = writer.write(
                     input,
+                    ranges,
                     compaction.below(version),
                     options.tableBytes(),
                     compaction.output() == version.levels() - 1);
         }
+        readBytes.add(read.bytes());
         try {
             apply(compaction, written);
             return written.stream().map(TableFile::meta).toList();

@@ -6,6 +6,7 @@ import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
 import dev.catena.engine.entry.Operands;
+import dev.catena.engine.entry.RangeDeletions;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
@@ -20,12 +21,12 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Open snapshots cut a key's versions into runs; of each run only the newest version is ever seen. A snapshot that is opened later is
  * not older than any entry of the input, and so sees the newest. A deletion is left out where no older data lies below and no snapshot
- * is older than it.
+ * is older than it. So it is with versions in deleted ranges, and with the deletions of ranges.
  *
  * <p><b>Operands.</b> A run that begins with operands becomes
  *
  * <ul>
- *   <li>a value, where a value or deletion follows them in the run, or where nothing can be older: neither in the input nor below;
+ *   <li>a value, where a value or deletion (of a range, too) follows them in the run, or where nothing can be older: neither in the input nor below;
  *   <li>else one operand, if the operator can combine them;
  *   <li>else it stays: all its operands, and what follows them.
  * </ul>
@@ -48,6 +49,7 @@ final class Survivors implements AutoCloseable {
     private final TableWriter.Below below;
     private final long[] snapshots;
     private final long oldestSnapshot;
+    private final RangeDeletions ranges;
     private final @Nullable MergeOperator operator;
 
     /** The key that versions are looked at of. */
@@ -76,11 +78,18 @@ final class Survivors implements AutoCloseable {
 
     /**
      * @param input positioned nowhere; not closed
+     * @param ranges deletions of ranges, of all sources of the input
      * @param snapshots sequence numbers of open snapshots, ascending
      * @param operator null when operands are to stay
      */
-    Survivors(InternalIterator input, TableWriter.Below below, long[] snapshots, @Nullable MergeOperator operator) {
+    Survivors(
+            InternalIterator input,
+            RangeDeletions ranges,
+            TableWriter.Below below,
+            long[] snapshots,
+            @Nullable MergeOperator operator) {
         this.input = input;
+        this.ranges = ranges;
         this.below = below;
         this.snapshots = snapshots;
         this.operator = operator;
@@ -107,7 +116,7 @@ final class Survivors implements AutoCloseable {
             long sequence = Keys.sequence(trailer);
             int kind = Keys.kind(trailer);
             boolean older = isSameKey();
-            boolean needed = !older || newerIsOperand || isSeen(sequence);
+            boolean needed = (!older || newerIsOperand || isSeen(sequence, newer)) && !isDeleted(sequence);
             if (!older) {
                 keyLength = input.keyLength();
                 key.ensure(keyLength, 0);
@@ -168,11 +177,39 @@ final class Survivors implements AutoCloseable {
         return length == keyLength && Keys.compare(input.keyAddress(), length, key.address(), length) == 0;
     }
 
-    /** Whether a snapshot sees a version that is followed by the newer one. */
-    private boolean isSeen(long sequence) {
+    /** Whether a snapshot sees a version that is followed by a newer one, or by a deletion. */
+    private boolean isSeen(long sequence, long next) {
         int found = Arrays.binarySearch(snapshots, sequence);
         int first = found < 0 ? -found - 1 : found;
-        return first < snapshots.length && snapshots[first] < newer;
+        return first < snapshots.length && snapshots[first] < next;
+    }
+
+    /** The deletion of a range that the input's key has next after a version of it. */
+    private long deletion(long sequence) {
+        return ranges.isEmpty() ? Long.MAX_VALUE : ranges.nextAfter(input.keyAddress(), input.keyLength(), sequence);
+    }
+
+    /** Whether the deletion of a range follows the input's version, and no snapshot sees it before. */
+    private boolean isDeleted(long sequence) {
+        long next = deletion(sequence);
+        return next != Long.MAX_VALUE && !isSeen(sequence, next);
+    }
+
+    /** The deletions of ranges that are to be written: of each run the newest, unless nothing older can be left. */
+    RangeDeletions ranges() {
+        return ranges.keeping((begin, end, sequences) -> {
+            boolean last = !below.mayHaveIn(begin, end);
+            long[] kept = new long[sequences.length];
+            int count = 0;
+            long next = Long.MAX_VALUE;
+            for (long sequence : sequences) {
+                if ((next == Long.MAX_VALUE || isSeen(sequence, next)) && !(last && sequence <= oldestSnapshot)) {
+                    kept[count++] = sequence;
+                }
+                next = sequence;
+            }
+            return Arrays.copyOf(kept, count);
+        });
     }
 
     private void showFolded() {
@@ -204,12 +241,18 @@ final class Survivors implements AutoCloseable {
                 }
                 input.next();
                 if (!input.isValid() || !isSameKey()) {
-                    complete = !below.mayHave(key.address(), keyLength);
+                    complete = ranges.newest(key.address(), keyLength, newer) > 0
+                            || !below.mayHave(key.address(), keyLength);
                     break;
                 }
                 long sequence = Keys.sequence(input.trailer());
                 int kind = Keys.kind(input.trailer());
-                if (isSeen(sequence)) {
+                if (deletion(sequence) < newer) {
+                    complete = true;
+                    newerIsOperand = false;
+                    break;
+                }
+                if (isSeen(sequence, newer)) {
                     newerIsOperand = false; // the snapshot's run begins here
                     break;
                 }

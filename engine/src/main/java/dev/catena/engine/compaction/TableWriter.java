@@ -2,7 +2,10 @@ package dev.catena.engine.compaction;
 
 import dev.catena.engine.Options;
 import dev.catena.engine.StoreClosedException;
+import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.table.TableBuilder;
 import dev.catena.engine.table.TableProperties;
 import dev.catena.engine.version.StoreDirectory;
@@ -11,8 +14,11 @@ import dev.catena.engine.version.TableMeta;
 import dev.catena.engine.version.VersionSet;
 import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainRuntime;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
@@ -41,6 +47,11 @@ public final class TableWriter {
     public interface Below {
         /** Whether a deeper level may have the key. Keys are asked for in ascending order. */
         boolean mayHave(long key, int length);
+
+        /** Whether a deeper level may have keys from begin to end, which itself does not count. */
+        default boolean mayHaveIn(byte[] begin, byte[] end) {
+            return true;
+        }
     }
 
     /**
@@ -66,14 +77,19 @@ public final class TableWriter {
      * Writes all that is needed of the input.
      *
      * @param input positioned nowhere, of entries that snapshots opened from now on all see; not closed
+     * @param ranges deletions of ranges, of all sources of the input: what of them is needed is written, too. Where the input ends
+     *     before them, because more of the same sources is written elsewhere, they are to be cut at a key with a zero byte added: what is
+     *     before that is a table's up to the key
      * @param tableBytes at about which size the next table is begun
      * @param lastLevel whether the tables go to the last level, for which compression and filters may be set apart
      * @return the tables, durable, opened, and retained for the caller
      */
-    public List<TableFile> write(InternalIterator input, Below below, long tableBytes, boolean lastLevel) {
+    public List<TableFile> write(
+            InternalIterator input, RangeDeletions ranges, Below below, long tableBytes, boolean lastLevel) {
         List<TableFile> finished = new ArrayList<>();
         Output output = null;
-        try (Survivors entries = new Survivors(input, below, snapshots.get(), options.mergeOperator())) {
+        try (Survivors entries = new Survivors(input, ranges, below, snapshots.get(), options.mergeOperator())) {
+            RangeDeletions left = entries.ranges();
             int untilCheck = 0;
             while (entries.next()) {
                 if (untilCheck-- == 0) {
@@ -83,6 +99,9 @@ public final class TableWriter {
                     }
                 }
                 if (output != null && entries.isFirstOfKey() && output.builder.estimatedBytes() >= tableBytes) {
+                    byte[] after = afterLastKey(output.builder);
+                    output.builder.setRangeDeletions(left.before(after));
+                    left = left.from(after);
                     finished.add(output.finish());
                     output = null;
                 }
@@ -96,7 +115,12 @@ public final class TableWriter {
                         entries.valueAddress(),
                         entries.valueLength());
             }
+            if (output == null && !left.isEmpty()) {
+                output = new Output(lastLevel);
+                addFirst(left, output.builder);
+            }
             if (output != null) {
+                output.builder.setRangeDeletions(left);
                 finished.add(output.finish());
                 output = null;
             }
@@ -112,6 +136,32 @@ public final class TableWriter {
             }
             versions.deleteObsolete();
             throw e;
+        }
+    }
+
+    /** Whether a deletion of a range deletes all that a table holds, and no snapshot sees any of it. */
+    boolean isDeleted(TableMeta table, RangeDeletions ranges) {
+        long deletion = ranges.newestOfAll(table.smallest(), table.largest(), Long.MAX_VALUE);
+        return deletion > table.largestSequence()
+                && Arrays.stream(snapshots.get())
+                        .noneMatch(snapshot -> snapshot >= table.smallestSequence() && snapshot < deletion);
+    }
+
+    /**
+     * Where deletions of ranges are cut that go on behind a table: after its last key, before any other. So its key range, ends included,
+     * ends with its last key, and the next table's begins after that.
+     */
+    private static byte[] afterLastKey(TableBuilder builder) {
+        byte[] last = builder.lastKey();
+        return Arrays.copyOf(last, last.length + 1);
+    }
+
+    /** Adds an entry to a table that has deletions of ranges only, as it needs one: the deletion of the first key that they delete anyway. */
+    private static void addFirst(RangeDeletions ranges, TableBuilder builder) {
+        byte[] first = ranges.begin(0);
+        try (Buffer key = new Buffer(Math.max(1, first.length), "compaction")) {
+            MemorySegment.copy(first, 0, key.segment(), ValueLayout.JAVA_BYTE, 0, first.length);
+            builder.add(key.address(), first.length, Keys.trailer(ranges.sequences(0)[0], Keys.DELETE), 0, 0);
         }
     }
 

@@ -16,6 +16,11 @@ public final class Keys {
     /** Kind of an entry whose value is an operand of the store's merge operator, to be applied to what the key has before it. */
     public static final int MERGE = 2;
 
+    /**
+     * Kind of an operation that deletes a range: the key is its begin, the value its end. Never of an entry: see {@link RangeDeletions}.
+     */
+    public static final int DELETE_RANGE = 3;
+
     /** The largest sequence number. */
     public static final long MAX_SEQUENCE = (1L << 56) - 1;
 

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Operations as batches and log records hold them: {@code u8 kind, [varint family,] varint key length, varint value length, key, value}
  * each, one after another. The kind's top bit says that the column family's number follows; without it, it is the default family's, 0.
- * A deletion has value length 0. A varint holds 7 bits a byte, the low ones first, the top bit set on all but the last.
+ * A deletion has value length 0; in a deletion of a range the key is its begin, the value its end. A varint holds 7 bits a byte, the low ones first, the top bit set on all but the last.
  *
  * <p>As an object: a cursor over encoded operations, of which nothing is believed: it checks every length against the bytes there
  * are. Not thread safe.
@@ -59,7 +59,10 @@ public final class Operations {
         at += varintBytes((int) key);
         long value = key < 0 ? -1 : varint(at);
         at += varintBytes((int) value);
-        boolean sane = (kind == Keys.PUT || kind == Keys.MERGE || (kind == Keys.DELETE && value == 0))
+        boolean sane = (kind == Keys.PUT
+                        || kind == Keys.MERGE
+                        || (kind == Keys.DELETE && value == 0)
+                        || (kind == Keys.DELETE_RANGE && value <= Limits.KEY_BYTES_MAX))
                 && key >= 0
                 && key <= Limits.KEY_BYTES_MAX
                 && value >= 0

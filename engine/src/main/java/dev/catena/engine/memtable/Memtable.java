@@ -5,13 +5,17 @@ import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.Memory;
+import dev.catena.engine.entry.RangeDeletion;
+import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.entry.ValueSink;
 import dev.catena.io.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.lang.ref.Reference;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -52,6 +56,9 @@ public final class Memtable {
     private static final int VALUE_LENGTH = 20;
     private static final int KEY = 24;
     private static final int COUNT = 4;
+
+    /** What a deletion of a range takes beside its keys, when readers have laid it out, too; about. */
+    private static final int RANGE_DELETION_BYTES = 256;
 
     private static final String OWNER = "memtable";
     private static final long CHUNK_MIN = 64L << 10;
@@ -102,6 +109,11 @@ public final class Memtable {
     /** The tallest node's height, 1 at least. */
     private int listHeight = 1;
 
+    /** Deletions of ranges, in the order written; the heap's, as they are few. Slots below the count are never changed. */
+    private volatile RangeDeletion[] rangeDeletions = {};
+
+    private volatile int rangeDeletionCount;
+
     private volatile int references = 1;
 
     /**
@@ -129,7 +141,7 @@ public final class Memtable {
      * become too many.
      *
      * @param sequence of the write; no two versions of one key have the same
-     * @param kind {@link Keys#PUT}, {@link Keys#DELETE} (value length 0) or {@link Keys#MERGE}
+     * @param kind {@link Keys#PUT}, {@link Keys#DELETE} (value length 0), {@link Keys#MERGE} or {@link Keys#DELETE_RANGE}
      * @param key any segment, on or off the heap; copied
      * @param keyOffset where the key starts in it
      * @param keyLength bytes of the key
@@ -147,6 +159,13 @@ public final class Memtable {
             MemorySegment value,
             long valueOffset,
             int valueLength) {
+        if (kind == Keys.DELETE_RANGE) {
+            deleteRange(
+                    key.asSlice(keyOffset, keyLength).toArray(ValueLayout.JAVA_BYTE),
+                    value.asSlice(valueOffset, valueLength).toArray(ValueLayout.JAVA_BYTE),
+                    sequence);
+            return 0;
+        }
         int height = randomHeight();
         long links = (long) LINK * height;
         boolean operand = kind == Keys.MERGE;
@@ -186,6 +205,34 @@ public final class Memtable {
         }
         ENTRIES.setOpaque(this, entries + 1);
         return operands;
+    }
+
+    private void deleteRange(byte[] begin, byte[] end, long sequence) {
+        int count = rangeDeletionCount;
+        RangeDeletion[] array = rangeDeletions;
+        if (count == array.length) {
+            array = Arrays.copyOf(array, Math.max(16, 2 * count));
+            rangeDeletions = array;
+        }
+        array[count] = new RangeDeletion(begin, end, sequence);
+        rangeDeletionCount = count + 1; // after it, for readers
+        MEMORY_BYTES.setOpaque(this, memoryBytes + RANGE_DELETION_BYTES + begin.length + end.length);
+        ENTRIES.setOpaque(this, entries + 1);
+    }
+
+    /** How many ranges were deleted. Any thread. */
+    public int rangeDeletionCount() {
+        return rangeDeletionCount;
+    }
+
+    /** The first so many deletions of ranges, as many as were counted; not to be changed. Any thread. */
+    public List<RangeDeletion> rangeDeletions(int count) {
+        return Arrays.asList(rangeDeletions).subList(0, count);
+    }
+
+    /** The deletions of ranges, laid out. Any thread, when nobody writes any more. */
+    public RangeDeletions allRangeDeletions() {
+        return RangeDeletions.of(rangeDeletions(rangeDeletionCount));
     }
 
     /** Notes with an operand about to be linked how many follow one another. */

@@ -5,6 +5,7 @@ import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Filter;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
+import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.chain.ChunkSummary;
@@ -65,6 +66,7 @@ public final class TableBuilder implements AutoCloseable {
     private int partitions;
     private long[] partitionEnds = new long[3 * 16];
 
+    private RangeDeletions ranges = RangeDeletions.NONE;
     private byte[] smallestKey = new byte[0];
     private long entries;
     private long garbage;
@@ -157,6 +159,16 @@ public final class TableBuilder implements AutoCloseable {
         }
     }
 
+    /** The last key added. */
+    public byte[] lastKey() {
+        return Memory.toArray(block.lastKey(), block.lastKeyLength());
+    }
+
+    /** Sets the deletions of ranges that the table holds, beside an entry at least. */
+    public void setRangeDeletions(RangeDeletions ranges) {
+        this.ranges = ranges;
+    }
+
     /** The size that the file would have if finished now, about. */
     public long estimatedBytes() {
         return writer.position()
@@ -183,7 +195,7 @@ public final class TableBuilder implements AutoCloseable {
         if (!block.isEmpty()) {
             finishBlock();
         }
-        byte[] largestKey = Memory.toArray(block.lastKey(), block.lastKeyLength());
+        byte[] largestKey = lastKey();
         if (pendingOffset >= 0) {
             partition.add(pendingKey.address(), pendingKeyLength, pendingOffset, 0);
             pendingOffset = -1;
@@ -211,10 +223,21 @@ public final class TableBuilder implements AutoCloseable {
             int rootBytes = root.finish(scratch, TableFormat.FRAME_HEADER, indexEnd, filterEnd);
             writeFrame(scratch.address(), rootBytes);
             long rootEnd = writer.position();
-            writeFrame(scratch.address(), properties(scratch, largestKey));
+            largestKey = addRanges(largestKey);
+            int propertiesBytes = properties(scratch, largestKey); // which may move the scratch
+            writeFrame(scratch.address(), propertiesBytes);
             long propertiesEnd = writer.position();
+            long rangesEnd = 0;
+            if (!ranges.isEmpty()) {
+                byte[] payload = RangeBlock.encode(ranges);
+                scratch.ensure(TableFormat.FRAME_HEADER + (long) payload.length, 0);
+                MemorySegment.copy(
+                        MemorySegment.ofArray(payload), 0, scratch.segment(), TableFormat.FRAME_HEADER, payload.length);
+                writeFrame(scratch.address(), payload.length);
+                rangesEnd = writer.position();
+            }
 
-            long bodyBytes = (propertiesEnd + TableFormat.BODY_ALIGNMENT - 1) & -(long) TableFormat.BODY_ALIGNMENT;
+            long bodyBytes = (writer.position() + TableFormat.BODY_ALIGNMENT - 1) & -(long) TableFormat.BODY_ALIGNMENT;
             scratch.ensure(TableFormat.FOOTER_BYTES, 0);
             MemorySegment footer = scratch.segment().asSlice(0, TableFormat.FOOTER_FILE_CHECKSUM);
             footer.fill((byte) 0);
@@ -228,6 +251,7 @@ public final class TableBuilder implements AutoCloseable {
             Memory.putLong(f + TableFormat.FOOTER_INDEX_END, indexEnd);
             Memory.putLong(f + TableFormat.FOOTER_ROOT_END, rootEnd);
             Memory.putLong(f + TableFormat.FOOTER_PROPERTIES_END, propertiesEnd);
+            Memory.putLong(f + TableFormat.FOOTER_RANGES_END, rangesEnd);
             Memory.putLong(f + TableFormat.FOOTER_ENTRIES, entries);
             Memory.putInt(f + TableFormat.FOOTER_FILTER_PROBES, filterProbes);
             Memory.putLong(
@@ -247,6 +271,27 @@ public final class TableBuilder implements AutoCloseable {
                     smallestKey,
                     largestKey);
         }
+    }
+
+    /** Counts the deletions of ranges in, and returns the largest key that they or the entries concern. */
+    private byte[] addRanges(byte[] largestEntry) {
+        for (int i = 0; i < ranges.count(); i++) {
+            long[] sequences = ranges.sequences(i);
+            garbage += sequences.length;
+            largestSequence = Math.max(largestSequence, sequences[0]);
+            smallestSequence = Math.min(smallestSequence, sequences[sequences.length - 1]);
+        }
+        if (ranges.isEmpty()) {
+            return largestEntry;
+        }
+        if (Arrays.compareUnsigned(ranges.begin(0), smallestKey) < 0) {
+            smallestKey = ranges.begin(0);
+        }
+        byte[] end = ranges.end(ranges.count() - 1);
+        if (end[end.length - 1] == 0) {
+            end = Arrays.copyOf(end, end.length - 1); // the key just before it: the end is not deleted itself
+        }
+        return Arrays.compareUnsigned(end, largestEntry) > 0 ? end : largestEntry;
     }
 
     /** Lays the properties out behind a frame header's room and returns their bytes. */

@@ -7,10 +7,10 @@ import dev.catena.io.chain.ChunkWriter;
  *
  * <pre>
  * file       = body, tail
- * body       = data*, filter*, index*, root, properties, zeros to a multiple of 4096
+ * body       = data*, filter*, index*, root, properties, ranges?, zeros to a multiple of 4096
  * tail       = checksum (u64) of each 64 KiB chunk of the body, zeros, footer     (written and checked by chains)
  *
- * each of data, filter, index, root, properties is one frame:
+ * each of data, filter, index, root, properties, ranges is one frame:
  * frame      = u64 xxh64 of the frame's bytes from 8 on, seeded with the frame's offset in the file
  *              u32 stored bytes, u32 raw bytes in the lower 30 bits, codec in the upper 2: 0 LZ4, 1 ZSTD
  *              payload, stored bytes long; the raw bytes packed by the codec, or the raw bytes themselves when stored = raw
@@ -20,11 +20,13 @@ import dev.catena.io.chain.ChunkWriter;
  * filter     = 64-byte lines                                                      (see {@code Filter})
  * properties = u64 entries, u64 garbage, u64 smallest sequence, u64 largest sequence, u64 raw bytes,
  *              u32 length of the smallest user key, u32 length of the largest, their bytes
+ * ranges     = fragments of deleted ranges, if there are any                      (see {@link RangeBlock})
  *
  * footer, 128 bytes:
  *   0 u64 magic                8 u32 version        12 u32 chunk bytes    16 u64 body bytes
  *  24 u64 end of data         32 u64 end of filters 40 u64 end of index   48 u64 end of root
- *  56 u64 end of properties   64 u64 entries        72 u32 filter probes  76 zeros
+ *  56 u64 end of properties   64 u64 entries        72 u32 filter probes  76 u32 0
+ *  80 u64 end of ranges, 0 when there are none       88 zeros
  * 112 u64 xxh64 of the bytes before it, seeded with the magic
  * 120 u64 file checksum: the sum of the chunks' checksums
  * </pre>
@@ -39,7 +41,7 @@ final class TableFormat {
 
     static final int VERSION = 3;
 
-    /** The oldest version that is read. It had LZ4 only: its frames' codec is 0. Before version 3 there were no operands. */
+    /** The oldest version that is read. It had LZ4 only: its frames' codec is 0.  */
     static final int VERSION_MIN = 1;
 
     static final int CHUNK_BYTES = ChunkWriter.CHUNK;
@@ -65,6 +67,7 @@ final class TableFormat {
     static final int FOOTER_PROPERTIES_END = 56;
     static final int FOOTER_ENTRIES = 64;
     static final int FOOTER_FILTER_PROBES = 72;
+    static final int FOOTER_RANGES_END = 80;
     static final int FOOTER_HASH = 112;
     static final int FOOTER_FILE_CHECKSUM = 120;
 

@@ -22,6 +22,7 @@ import java.nio.file.Path;
  * @param indexEnd where index frames end and the root begins
  * @param rootEnd where the root ends and the properties begin
  * @param propertiesEnd where the properties end
+ * @param rangesEnd where deletions of ranges end, which follow; 0 when there are none
  * @param entries versions in the table
  * @param filterProbes bits tested for a key, 0 where there are no filters
  * @param fileChecksum sum of the chunks' checksums
@@ -34,6 +35,7 @@ record TableLayout(
         long indexEnd,
         long rootEnd,
         long propertiesEnd,
+        long rangesEnd,
         long entries,
         int filterProbes,
         long fileChecksum) {
@@ -116,6 +118,7 @@ record TableLayout(
                 Memory.getLong(footer + TableFormat.FOOTER_INDEX_END),
                 Memory.getLong(footer + TableFormat.FOOTER_ROOT_END),
                 Memory.getLong(footer + TableFormat.FOOTER_PROPERTIES_END),
+                Memory.getLong(footer + TableFormat.FOOTER_RANGES_END),
                 Memory.getLong(footer + TableFormat.FOOTER_ENTRIES),
                 Memory.getInt(footer + TableFormat.FOOTER_FILTER_PROBES),
                 Memory.getLong(footer + TableFormat.FOOTER_FILE_CHECKSUM));
@@ -125,16 +128,22 @@ record TableLayout(
         return layout;
     }
 
+    /** Where the last frame ends. */
+    long partsEnd() {
+        return Math.max(propertiesEnd, rangesEnd);
+    }
+
     private boolean isPlausible() {
         return dataEnd > TableFormat.FRAME_HEADER
                 && filterEnd >= dataEnd
                 && indexEnd > filterEnd + TableFormat.FRAME_HEADER
                 && rootEnd > indexEnd + TableFormat.FRAME_HEADER
                 && propertiesEnd > rootEnd + TableFormat.FRAME_HEADER
-                && bodyBytes >= propertiesEnd
+                && (rangesEnd == 0 || rangesEnd > propertiesEnd + TableFormat.FRAME_HEADER)
+                && bodyBytes >= partsEnd()
                 && bodyBytes % TableFormat.BODY_ALIGNMENT == 0
                 && bodyBytes <= fileBytes - TableFormat.FOOTER_BYTES
-                && propertiesEnd - indexEnd <= TableFormat.RAW_MAX
+                && partsEnd() - indexEnd <= TableFormat.RAW_MAX
                 && filterProbes >= 0
                 && filterProbes <= 32
                 && entries > 0;

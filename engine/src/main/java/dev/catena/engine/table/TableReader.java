@@ -6,6 +6,7 @@ import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.Memory;
+import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.entry.ValueSink;
 import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainIoException;
@@ -44,6 +45,7 @@ public final class TableReader {
     private final long root;
     private final int partitions;
     private final TableProperties properties;
+    private final RangeDeletions ranges;
     private final AtomicInteger references = new AtomicInteger(1);
 
     private TableReader(ChainFile file, long number, BlockCache cache, TableLayout layout) {
@@ -53,7 +55,7 @@ public final class TableReader {
         this.cache = cache;
         this.layout = layout;
         long rootOffset = layout.indexEnd();
-        long bytes = layout.propertiesEnd() - rootOffset;
+        long bytes = layout.partsEnd() - rootOffset;
         MemorySegment frames = cache.takeBuffer(bytes);
         try {
             readFully(frames, bytes, rootOffset);
@@ -63,6 +65,9 @@ public final class TableReader {
             long propertiesFrame = rootFrame + propertiesOffset - rootOffset;
             Frame.verify(path, propertiesOffset, propertiesFrame, layout.propertiesEnd() - propertiesOffset);
             properties = readProperties(propertiesOffset, propertiesFrame);
+            ranges = layout.rangesEnd() == 0
+                    ? RangeDeletions.NONE
+                    : readRanges(rootFrame + layout.propertiesEnd() - rootOffset);
 
             long rootBytes = Frame.rawBytes(rootFrame);
             rootMemory = NativeMemory.allocate(rootBytes + Block.SLACK, OWNER);
@@ -120,6 +125,11 @@ public final class TableReader {
     /** What the table holds. */
     public TableProperties properties() {
         return properties;
+    }
+
+    /** The deletions of ranges that it holds; they concern other tables, too. */
+    public RangeDeletions rangeDeletions() {
+        return ranges;
     }
 
     /** Versions in the table. */
@@ -441,6 +451,12 @@ public final class TableReader {
         } catch (ChainIoException e) {
             throw TableLayout.failure(e);
         }
+    }
+
+    /** Verifies and reads the frame of deletions of ranges. */
+    RangeDeletions readRanges(long frame) {
+        Frame.verify(path, layout.propertiesEnd(), frame, layout.rangesEnd() - layout.propertiesEnd());
+        return RangeBlock.decode(path, layout.propertiesEnd(), frame);
     }
 
     private TableProperties readProperties(long offset, long frame) {

@@ -5,6 +5,7 @@ import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Filter;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
+import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.io.chain.ChainRuntime;
 import java.util.function.LongConsumer;
 
@@ -32,6 +33,7 @@ final class TableVerifier {
     /** Returns the number of entries. */
     long verify() {
         TableLayout.read(table.file(), layout.fileChecksum());
+        verifyRanges();
         long told = 0;
         long entries = 0;
         int partition = -1;
@@ -116,6 +118,16 @@ final class TableVerifier {
         }
         progress.accept(layout.fileBytes() - told);
         return entries;
+    }
+
+    private void verifyRanges() {
+        long bytes = layout.partsEnd() - layout.propertiesEnd();
+        if (bytes > 0) {
+            try (Buffer frame = new Buffer(bytes, OWNER)) {
+                table.readFully(frame.segment(), bytes, layout.propertiesEnd());
+                RangeDeletions unused = table.readRanges(frame.address());
+            }
+        }
     }
 
     /** A lookup goes to the first frame whose separator is not before the key: that must be this one, or one with the key too. */

@@ -2,10 +2,14 @@ package dev.catena.engine.version;
 
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.MergingIterator;
+import dev.catena.engine.entry.RangeDeletions;
+import dev.catena.engine.entry.Undeleted;
 import dev.catena.engine.table.LevelIterator;
 import dev.catena.engine.table.TableReader;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
@@ -53,6 +57,13 @@ public final class TableFile implements LevelIterator.Source {
     @Override
     public InternalIterator open() {
         return reader.iterator();
+    }
+
+    /** A new iterator over what deletions of ranges leave to a snapshot. */
+    public InternalIterator open(RangeDeletions ranges, long snapshot) {
+        return ranges.newestOfAll(meta.smallest(), meta.largest(), snapshot) > meta.largestSequence()
+                ? MergingIterator.of(List.of())
+                : new Undeleted(open(), ranges, snapshot, meta.largestSequence());
     }
 
     /** Compares its largest key with an off-heap key. */

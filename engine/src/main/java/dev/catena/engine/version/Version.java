@@ -5,6 +5,7 @@ import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.Memory;
 import dev.catena.engine.entry.MultiLookup;
+import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.entry.ValueSink;
 import dev.catena.engine.table.LevelIterator;
 import dev.catena.engine.table.TableLookups;
@@ -31,6 +32,7 @@ public final class Version {
 
     private final List<List<TableFile>> levels;
     private final TableFile[][] arrays;
+    private final boolean hasRangeDeletions;
     private final AtomicInteger references = new AtomicInteger(1);
 
     /** Retains the tables. The caller holds the first reference. */
@@ -44,6 +46,8 @@ public final class Version {
             }
         }
         checkOrder();
+        hasRangeDeletions = tables().stream()
+                .anyMatch(table -> !table.reader().rangeDeletions().isEmpty());
     }
 
     /** The tables of a level. */
@@ -54,6 +58,11 @@ public final class Version {
     /** How many levels there are. */
     public int levels() {
         return arrays.length;
+    }
+
+    /** Whether a table has deletions of ranges. */
+    public boolean hasRangeDeletions() {
+        return hasRangeDeletions;
     }
 
     /** All tables. */
@@ -195,18 +204,42 @@ public final class Version {
      *
      * @param lower the smallest key of the range
      * @param upper the smallest key above it, or null
+     * @param ranges deletions of ranges, for entries that they delete not to show
+     * @param snapshot deletions that are newer do not count
      */
-    public void addIterators(List<InternalIterator> iterators, byte[] lower, byte @Nullable [] upper) {
+    public void addIterators(
+            List<InternalIterator> iterators,
+            byte[] lower,
+            byte @Nullable [] upper,
+            RangeDeletions ranges,
+            long snapshot) {
         for (TableFile table : within(0, lower, upper)) {
-            iterators.add(table.open());
+            iterators.add(ranges.isEmpty() ? table.open() : table.open(ranges, snapshot));
         }
         for (int level = 1; level < arrays.length; level++) {
             List<TableFile> tables = within(level, lower, upper);
-            if (tables.size() == 1) {
+            if (!ranges.isEmpty() && !tables.isEmpty()) {
+                iterators.add(new LevelIterator(tables.stream()
+                        .map(table -> new Remainder(table, ranges, snapshot))
+                        .toList()));
+            } else if (tables.size() == 1) {
                 iterators.add(tables.getFirst().open());
             } else if (!tables.isEmpty()) {
                 iterators.add(new LevelIterator(tables));
             }
+        }
+    }
+
+    /** A table of a level of which only what deletions of ranges leave is shown. */
+    private record Remainder(TableFile table, RangeDeletions ranges, long snapshot) implements LevelIterator.Source {
+        @Override
+        public byte[] largestKey() {
+            return table.largestKey();
+        }
+
+        @Override
+        public InternalIterator open() {
+            return table.open(ranges, snapshot);
         }
     }
 
