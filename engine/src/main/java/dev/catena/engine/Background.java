@@ -1,7 +1,5 @@
 package dev.catena.engine;
 
-import java.util.concurrent.TimeUnit;
-import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -9,9 +7,6 @@ import org.jspecify.annotations.Nullable;
  * {@code catena-compact} compacts one family after another. What goes wrong there makes the store read-only.
  */
 final class Background {
-    /** A store that was not flushed for so long is at rest: what nobody needs is given back then. */
-    private static final long REST_NANOS = TimeUnit.SECONDS.toNanos(2);
-
     private final Store store;
     private final Thread flushThread = new Thread(() -> run(this::flushes), "catena-flush");
     private final Thread compactionThread = new Thread(() -> run(this::compactions), "catena-compact");
@@ -92,33 +87,38 @@ final class Background {
     }
 
     private void compactions() {
-        while (!stopping) {
-            long seen = changes();
-            if (!compact(Family::compactOnce) && !awaitChange(seen, REST_NANOS)) {
-                long flushed = flushesDone();
-                do {
-                    seen = changes();
-                } while (!stopping && flushesDone() == flushed && compact(Family::compactForSpace));
-                boolean unused = flushesDone() != flushed || awaitChange(seen, Long.MAX_VALUE);
+        try {
+            while (!stopping) {
+                long seen = changes();
+                boolean worked = false;
+                long rest = Long.MAX_VALUE;
+                for (Family family : store.families()) {
+                    try {
+                        worked |= family.compactOnce();
+                        rest = Math.min(rest, family.restNanos());
+                    } catch (StoreClosedException e) {
+                        throwUnlessDropped(e, family);
+                    }
+                }
+                if (!worked) {
+                    awaitChange(seen, rest);
+                }
             }
+        } catch (RuntimeException | Error e) {
+            store.backgroundFailed(e);
+        } finally {
+            RuntimeException why = whyEnded();
+            store.families().forEach(family -> family.endCompactions(why));
         }
     }
 
-    /** Does something to each family; whether there was anything to do. */
-    private boolean compact(Predicate<Family> compaction) {
-        boolean worked = false;
-        for (Family family : store.families()) {
-            try {
-                worked |= compaction.test(family);
-            } catch (StoreClosedException e) {
-                throwUnlessDropped(e, family);
-            }
+    private RuntimeException whyEnded() {
+        try {
+            store.health.check();
+        } catch (StoreException e) {
+            return e;
         }
-        return worked;
-    }
-
-    private long flushesDone() {
-        return store.families().stream().mapToLong(Family::flushes).sum();
+        return new StoreClosedException("store " + store.path);
     }
 
     private long changes() {
@@ -130,20 +130,16 @@ final class Background {
         }
     }
 
-    /** Waits until something has changed since {@link #changes} was {@code seen}; false when the time is over. */
-    private boolean awaitChange(long seen, long nanos) {
+    /** Waits until something has changed since {@link #changes} was {@code seen}, at most so long. */
+    private void awaitChange(long seen, long nanos) {
         long left = nanos;
         store.appendLock.lock();
         try {
-            while (!stopping && store.changes() == seen) {
-                if (left <= 0) {
-                    return false;
-                }
+            while (!stopping && store.changes() == seen && left > 0) {
                 left = store.changed.awaitNanos(left);
             }
-            return true;
         } catch (InterruptedException e) {
-            return true; // nobody interrupts this thread; looking once more does no harm
+            // Nobody interrupts this thread; looking once more does no harm.
         } finally {
             store.appendLock.unlock();
         }

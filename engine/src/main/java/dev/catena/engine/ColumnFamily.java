@@ -2,6 +2,7 @@ package dev.catena.engine;
 
 import dev.catena.engine.entry.Keys;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -235,9 +236,25 @@ public sealed class ColumnFamily permits Db {
         family.store.run(() -> family.flush("flush asked for"));
     }
 
-    /** Flushes, merges all tables of the family into the lowest level, and waits for it. */
+    /** Flushes, merges all tables of the family into the lowest level, and waits for it. An interrupt does not end the wait. */
     public void compact() {
         family.store.run(family::compact);
+    }
+
+    /**
+     * Flushes, and has all tables with keys of a range merged into the lowest level. Does not wait for that: the future completes when it
+     * is done, or with what went wrong; waiting for it may be interrupted, which leaves the compaction going. Cancelling the future ends
+     * it within milliseconds; what was merged until then stays merged, nothing is lost. {@link Db#close} ends it too. Other compactions go
+     * on between its parts.
+     *
+     * @param begin the smallest key of the range; null for no bound
+     * @param end the smallest key above the range; null for no bound
+     */
+    public CompletableFuture<@Nullable Void> compact(byte @Nullable [] begin, byte @Nullable [] end) {
+        List<CompletableFuture<@Nullable Void>> done = new ArrayList<>();
+        family.store.run(
+                () -> done.add(family.compact(begin == null ? null : begin.clone(), end == null ? null : end.clone())));
+        return done.getFirst();
     }
 
     /** The name. */

@@ -21,6 +21,8 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
@@ -92,9 +94,6 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     /** Up to so many bytes in the active memtable a write need not look any further. */
     private long roomUntil;
 
-    private long compactionsRequested;
-    private long compactionsDone;
-
     /** Of the store's last sequence number, tables in a state that says so; not open yet. */
     Family(Store store, VersionSet versions, Options options) {
         this.store = store;
@@ -105,7 +104,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         backpressure = new Backpressure(store.events);
         writer = new TableWriter(
                 store.runtime, store.directory, versions, options, store::openSnapshots, this::isCancelled);
-        compactor = new Compactor(store.runtime, versions, options, writer, this::install, store.events);
+        compactor = new Compactor(store.runtime, versions, options, writer, this::install, store.events, store.limiter);
         active = new Sealable(new Memtable(options.memtableBytes()), NO_LOG);
         roomUntil = checkStep();
     }
@@ -439,17 +438,25 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         return dropped || canSeal();
     }
 
-    /** Merges everything into one level, and waits for it. */
-    void compact() {
+    /** Has tables with keys of a range merged into the last level. */
+    CompletableFuture<@Nullable Void> compact(byte @Nullable [] begin, byte @Nullable [] end) {
         flush("compact asked for");
+        CompletableFuture<@Nullable Void> done = compactor.request(begin, end);
         store.appendLock.lock();
         try {
-            long mine = ++compactionsRequested;
             store.signalChange();
-            store.awaitWork(() -> dropped || compactionsDone >= mine);
-            check();
         } finally {
             store.appendLock.unlock();
+        }
+        return done;
+    }
+
+    /** Merges everything into one level, and waits for it. */
+    void compact() {
+        try {
+            compact(null, null).join(); // an interrupt does not end it, and stays
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof StoreException failure ? failure : e;
         }
     }
 
@@ -489,7 +496,12 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         List<TableFile> tables;
         try (InternalIterator entries = full.memtable.iterator()) {
             tables = writer.write(
-                    entries, full.memtable.allRangeDeletions(), (key, length) -> true, Long.MAX_VALUE, false);
+                    entries,
+                    full.memtable.allRangeDeletions(),
+                    (key, length) -> true,
+                    Long.MAX_VALUE,
+                    false,
+                    store.limiter::flushed);
         }
         try {
             versions.apply(VersionSet.Edit.flushed(tables, full.lastSequence, nextLog), install);
@@ -510,33 +522,17 @@ final class Family implements DbIterator.Owner, AutoCloseable {
 
     /** Does a compaction if one is asked for or due, in the compaction thread; whether it did. */
     boolean compactOnce() {
-        long requested;
-        store.appendLock.lock();
-        try {
-            requested = compactionsRequested;
-            if (dropped) {
-                return false;
-            }
-        } finally {
-            store.appendLock.unlock();
-        }
-        if (requested == compactionsDone) {
-            return compactor.runOne();
-        }
-        compactor.runEverything();
-        store.appendLock.lock();
-        try {
-            compactionsDone = requested;
-            store.changed.signalAll();
-        } finally {
-            store.appendLock.unlock();
-        }
-        return true;
+        return !dropped && compactor.work();
     }
 
-    /** Gives space back if there is any to give, in the compaction thread; whether there was. */
-    boolean compactForSpace() {
-        return !dropped && compactor.runForSpace();
+    /** See {@link Compactor#restNanos}. */
+    long restNanos() {
+        return dropped ? Long.MAX_VALUE : compactor.restNanos();
+    }
+
+    /** Says that there will be no compactions any more. */
+    void endCompactions(RuntimeException why) {
+        compactor.end(why);
     }
 
     // ---- Looking.
@@ -583,6 +579,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     /** Says that it is being dropped: writers and who waits find out. Under the append lock. */
     void drop() {
         dropped = true;
+        compactor.end(new ColumnFamilyDroppedException(name));
         store.signalChange();
     }
 

@@ -51,6 +51,8 @@ public final class Options {
 
     private long writeBufferBytes;
     private Map<String, Options> families = Map.of();
+    private long backgroundBytesPerSecond;
+
     private StoreListener listener = StoreListener.NONE;
 
     /** An option as text. */
@@ -88,6 +90,10 @@ public final class Options {
                     "levelZeroTrigger",
                     Options::levelZeroTrigger,
                     (o, text) -> o.withLevelZeroTrigger(Integer.parseInt(text))),
+            new Kept(
+                    "backgroundBytesPerSecond",
+                    Options::backgroundBytesPerSecond,
+                    (o, text) -> o.withBackgroundBytesPerSecond(Long.parseLong(text))),
             new Kept(OptionsFile.MERGE_OPERATOR, o -> o.mergeOperatorName, Options::withMergeOperatorNamed));
 
     private Options() {}
@@ -110,6 +116,7 @@ public final class Options {
         mergeOperatorName = other.mergeOperatorName;
         writeBufferBytes = other.writeBufferBytes;
         families = other.families;
+        backgroundBytesPerSecond = other.backgroundBytesPerSecond;
         listener = other.listener;
     }
 
@@ -251,6 +258,15 @@ public final class Options {
         });
     }
 
+    /**
+     * Bytes a second that flushes and compactions write at most, flushes first: 0 for no bound, or 64 KiB or more. Writers are held
+     * back when that is less than they need. Default 0.
+     */
+    public Options withBackgroundBytesPerSecond(long bytes) {
+        check("backgroundBytesPerSecond", bytes, bytes == 0 ? 0 : 64L << 10, 1L << 50);
+        return with(copy -> copy.backgroundBytesPerSecond = bytes);
+    }
+
     /** Who hears of flushes, compactions, slow-downs and failures. Default nobody. */
     public Options withListener(StoreListener hears) {
         return with(copy -> copy.listener = hears);
@@ -259,6 +275,11 @@ public final class Options {
     /** See {@link #withMergeOperator}; null for none, and when it is none that this program knows by its name ({@link #stored}). */
     public @Nullable MergeOperator mergeOperator() {
         return mergeOperator;
+    }
+
+    /** See {@link #withBackgroundBytesPerSecond}. */
+    public long backgroundBytesPerSecond() {
+        return backgroundBytesPerSecond;
     }
 
     /** See {@link #withListener}. */

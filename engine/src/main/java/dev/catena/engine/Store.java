@@ -1,5 +1,6 @@
 package dev.catena.engine;
 
+import dev.catena.engine.compaction.RateLimiter;
 import dev.catena.engine.event.Events;
 import dev.catena.engine.event.TextLog;
 import dev.catena.engine.log.Log;
@@ -69,6 +70,7 @@ final class Store {
     final ChainRuntime runtime;
     final Events events;
     final StoreHealth health;
+    final RateLimiter limiter;
     private final Options options;
     private final DirectoryLock directoryLock;
     private final BlockCache cache;
@@ -181,6 +183,7 @@ final class Store {
         }
         OptionsFile.check(directory, options);
         Manifest manifest = Manifest.read(directory.manifest());
+        limiter = new RateLimiter(options.backgroundBytesPerSecond(), this::isStopping);
         cache = undo.add(new BlockCache(options.cacheBytes()));
         long nextNumber = Math.max(manifest.nextNumber(), Recovery.highestNumber(files) + 1);
         catalog = undo.add(new Catalog(runtime, directory, health, cache, manifest, nextNumber));
@@ -575,8 +578,18 @@ final class Store {
     }
 
     void snapshotClosed(Snapshot snapshot) {
+        boolean oldest;
         synchronized (snapshots) {
+            oldest = !snapshots.isEmpty() && snapshots.iterator().next() == snapshot;
             snapshots.remove(snapshot);
+        }
+        if (oldest) { // what was kept for it alone may go
+            appendLock.lock();
+            try {
+                signalChange();
+            } finally {
+                appendLock.unlock();
+            }
         }
     }
 

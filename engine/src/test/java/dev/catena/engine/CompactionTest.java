@@ -1,14 +1,23 @@
 package dev.catena.engine;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -102,6 +111,162 @@ class CompactionTest {
         long seed = Long.getLong("catena.seed", System.nanoTime());
         System.out.println("CompactionTest seed " + seed);
         return new Random(seed);
+    }
+
+    /** Deletions take little room themselves, and are compacted for the room of what they delete. */
+    @Test
+    void deletedDataGoesWithoutBeingAskedFor() {
+        try (Db db = Db.open(directory, small().withCompression(Compression.NONE))) {
+            fill(db, random(), 50_000);
+            db.compact();
+            long full = bytesInTables(db);
+            for (int i = 0; i < 50_000; i++) {
+                if (i % 10 != 0) {
+                    db.delete(key(i));
+                }
+            }
+            db.flush();
+            awaitRest(db);
+            long left = bytesInTables(db);
+            assertTrue(
+                    left < full / 8,
+                    left + " bytes of " + full + " are left: " + db.stats().levels());
+            assertEquals(5000, count(db));
+        }
+    }
+
+    @Test
+    void whatASnapshotHeldGoesWhenItIsClosed() {
+        try (Db db = Db.open(directory, small().withCompression(Compression.NONE))) {
+            Random random = random();
+            fill(db, random, 20_000);
+            long held;
+            try (Snapshot snapshot = db.snapshot()) {
+                fill(db, random, 20_000);
+                db.compact();
+                awaitRest(db);
+                held = bytesInTables(db);
+                assertNotNull(db.get(key(7), snapshot));
+            }
+            awaitRest(db);
+            long left = bytesInTables(db);
+            assertTrue(left < 0.6 * held, left + " bytes are left of " + held);
+            assertEquals(20_000, count(db));
+        }
+    }
+
+    @Test
+    void aRangeIsCompactedAlone() {
+        Kept kept = new Kept();
+        try (Db db =
+                Db.open(directory, small().withCompression(Compression.NONE).withListener(kept))) {
+            fill(db, random(), 50_000);
+            db.compact(null, null).join();
+            long full = bytesInTables(db);
+            for (int i = 10_000; i < 20_000; i++) {
+                db.delete(key(i));
+            }
+            db.compact(key(10_000), key(20_000)).join();
+            long left = bytesInTables(db);
+            assertTrue(left < 0.82 * full && left > 0.75 * full, left + " bytes are left of " + full);
+            assertEquals(40_000, count(db));
+        }
+        List<StoreEvent.Compaction> parts = kept.ended.stream()
+                .filter(event -> event.reason().equals("compact of a range asked for"))
+                .map(StoreEvent.Compaction.class::cast)
+                .toList();
+        assertTrue(!parts.isEmpty(), "no compaction of the range: " + kept.ended);
+        for (StoreEvent.Compaction part : parts) {
+            assertTrue(part.inputBytes() < 3 << 20, "more than the range was read: " + part);
+        }
+    }
+
+    private static final class Kept implements StoreListener {
+        final List<StoreEvent> ended = new CopyOnWriteArrayList<>();
+
+        @Override
+        public void ended(StoreEvent event) {
+            ended.add(event);
+        }
+    }
+
+    /** 12 MiB at 1 MiB a second, ended long before; then closed in the midst of another. */
+    @Test
+    void aCompactionThatWasAskedForCanBeCancelled() throws IOException {
+        Options options = small().withCompression(Compression.NONE).withLevelZeroTrigger(16);
+        Random random = random();
+        try (Db db = Db.open(directory, options)) {
+            fill(db, random, 100_000);
+            db.compact();
+            db.put(key(5), key(6));
+        }
+        CompletableFuture<?> second;
+        try (Db db = Db.open(directory, options.withBackgroundBytesPerSecond(1 << 20))) {
+            long before = db.stats().compaction().compactions();
+            CompletableFuture<?> first = db.compact(null, null);
+            awaitNewTable(db);
+            long began = System.nanoTime();
+            assertTrue(first.cancel(true));
+            while (tableFiles() != tables(db)) {
+                LockSupport.parkNanos(1_000_000); // until what it had written is deleted
+            }
+            assertTrue(System.nanoTime() - began < 5_000_000_000L, "it went on");
+            assertEquals(before, db.stats().compaction().compactions());
+            assertArrayEquals(key(6), db.get(key(5)));
+            second = db.compact(key(0), null);
+            awaitNewTable(db);
+        }
+        CompletionException closed = assertThrows(CompletionException.class, second::join);
+        assertInstanceOf(StoreClosedException.class, closed.getCause());
+        try (Db db = Db.open(directory, options)) {
+            Thread.currentThread().interrupt();
+            db.compact();
+            assertTrue(Thread.interrupted(), "the interrupt is gone");
+            assertEquals(tableFiles(), db.stats().levels().get(6).tables());
+            assertEquals(100_000, count(db));
+        }
+    }
+
+    private void awaitNewTable(Db db) throws IOException {
+        while (tableFiles() == tables(db)) {
+            LockSupport.parkNanos(1_000_000);
+        }
+    }
+
+    private static int tables(Db db) {
+        return db.stats().levels().stream().mapToInt(Stats.Level::tables).sum();
+    }
+
+    private int tableFiles() throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            return (int)
+                    files.filter(file -> file.toString().endsWith(".table")).count();
+        }
+    }
+
+    @Test
+    void backgroundWritesKeepToTheirRate() {
+        Options options = small().withCompression(Compression.NONE)
+                .withLevelZeroTrigger(16)
+                .withBackgroundBytesPerSecond(256 << 10);
+        try (Db db = Db.open(directory, options)) {
+            long began = System.nanoTime();
+            fill(db, random(), 5000);
+            db.compact();
+            double seconds = (System.nanoTime() - began) / 1e9;
+            Stats.Compaction done = db.stats().compaction();
+            double rate = (done.flushedBytes() + done.writtenBytes()) / seconds;
+            assertTrue(rate < 1.4 * (256 << 10), rate + " bytes a second");
+            assertTrue(rate > 20 << 10, rate + " bytes a second");
+        }
+    }
+
+    private static void fill(Db db, Random random, int keys) {
+        byte[] value = new byte[100];
+        for (int i = 0; i < keys; i++) {
+            random.nextBytes(value);
+            db.put(key(i), value);
+        }
     }
 
     private static Options small() {

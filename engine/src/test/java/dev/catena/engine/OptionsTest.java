@@ -28,7 +28,8 @@ class OptionsTest {
             .withBackend("portable")
             .withTableBytes(3 << 20)
             .withLevelOneBytes(9 << 20)
-            .withLevelZeroTrigger(5);
+            .withLevelZeroTrigger(5)
+            .withBackgroundBytesPerSecond(100 << 20);
 
     private Path file() {
         return directory.resolve("OPTIONS");

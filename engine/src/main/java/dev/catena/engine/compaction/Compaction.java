@@ -17,7 +17,7 @@ import java.util.function.BiPredicate;
  * A merge to be done: which tables, to which level.
  *
  * <p><b>Moving.</b> Tables of one level that overlap neither each other nor the level that they are to go to are moved there as they are,
- * unless that is the last level and has another compression.
+ * unless that is the last level and has another compression or other filters.
  *
  * @param level where the upper inputs come from; -1 for all levels
  * @param output the level that gets the result
@@ -25,7 +25,7 @@ import java.util.function.BiPredicate;
  * @param reason why, in words
  */
 record Compaction(int level, int output, List<List<TableFile>> inputs, String reason) {
-    /** Of tables of a level and those of a deeper one whose keys overlap with theirs; all levels between are empty. */
+    /** Of tables of a level and those of a deeper one whose keys overlap with theirs (or of that level alone); all levels between are empty. */
     static Compaction of(Version version, int level, List<TableFile> upper, int output, String reason) {
         byte[] smallest = upper.getFirst().meta().smallest();
         byte[] largest = upper.getFirst().meta().largest();
@@ -52,10 +52,12 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, String re
 
     /** Whether the upper inputs can go down as they are. */
     boolean isMove(Options options) {
-        if (level < 0 || !inputs.get(output).isEmpty()) {
+        if (level < 0 || level == output || !inputs.get(output).isEmpty()) {
             return false;
         }
-        if (output == inputs.size() - 1 && options.lastLevelCompression() != options.compression()) {
+        if (output == inputs.size() - 1
+                && (options.lastLevelCompression() != options.compression()
+                        || options.lastLevelFilterBitsPerKey() != options.filterBitsPerKey())) {
             return false;
         }
         List<TableFile> tables = new ArrayList<>(inputs.get(level));

@@ -7,12 +7,20 @@ import dev.catena.engine.entry.MergingIterator;
 import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.event.Events;
 import dev.catena.engine.table.LevelIterator;
+import dev.catena.engine.version.Manifest;
 import dev.catena.engine.version.TableFile;
 import dev.catena.engine.version.TableMeta;
 import dev.catena.engine.version.Version;
 import dev.catena.engine.version.VersionSet;
 import dev.catena.io.chain.ChainRuntime;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -25,12 +33,26 @@ import org.jspecify.annotations.Nullable;
  * <p>Used by the compaction thread alone; counters may be read by any.
  */
 public final class Compactor {
+    /** A store that was not flushed for so long is at rest: what nobody needs is given back then. */
+    private static final long REST_NANOS = TimeUnit.SECONDS.toNanos(2);
+
     private final ChainRuntime runtime;
     private final VersionSet versions;
     private final Options options;
     private final TableWriter writer;
     private final Consumer<Version> install;
     private final Events events;
+    private final RateLimiter limiter;
+
+    private final Deque<ManualCompaction> manual = new ArrayDeque<>(); // under its own monitor, as is:
+    private @Nullable RuntimeException ended;
+
+    // The compaction thread's:
+    private long flushedSeen = -1;
+    private long restsFrom;
+
+    /** Tables that were rewritten to get rid of what nobody sees; once is enough. */
+    private final Set<Long> rewritten = new HashSet<>();
 
     private final LongAdder compactions = new LongAdder();
     private final LongAdder moves = new LongAdder();
@@ -50,6 +72,7 @@ public final class Compactor {
     /**
      * @param install makes a new version visible to readers
      * @param events hears of compactions
+     * @param limiter holds the writing of tables back
      */
     public Compactor(
             ChainRuntime runtime,
@@ -57,28 +80,103 @@ public final class Compactor {
             Options options,
             TableWriter writer,
             Consumer<Version> install,
-            Events events) {
+            Events events,
+            RateLimiter limiter) {
         this.runtime = runtime;
         this.versions = versions;
         this.options = options;
         this.writer = writer;
         this.install = install;
         this.events = events;
+        this.limiter = limiter;
     }
 
-    /** Does the most urgent compaction; false when none is due. */
-    public boolean runOne() {
-        return run(Picker::urgent);
+    /**
+     * Asks for the tables with keys of a range to be merged into the last level. The future completes when that is done; cancelling it
+     * ends it, with the store as it was or half done.
+     *
+     * @param begin the smallest key of the range; null for no bound
+     * @param end the smallest key above the range; null for no bound
+     */
+    public CompletableFuture<@Nullable Void> request(byte @Nullable [] begin, byte @Nullable [] end) {
+        ManualCompaction asked = new ManualCompaction(begin, end);
+        synchronized (manual) {
+            if (ended == null) {
+                manual.addLast(asked);
+            } else {
+                asked.future.completeExceptionally(ended);
+            }
+        }
+        return asked.future;
     }
 
-    /** When there is nothing urgent for a while: gives space back; false when there is nothing to give. */
-    public boolean runForSpace() {
-        return run(Picker::forSpace);
+    /** Says that nothing more will be compacted: what was asked for fails. */
+    public void end(RuntimeException why) {
+        List<ManualCompaction> left;
+        synchronized (manual) {
+            ended = why;
+            left = List.copyOf(manual);
+            manual.clear();
+        }
+        // Elsewhere: what hangs on the futures must not run here, where locks may be held.
+        left.forEach(asked -> asked.future.completeAsync(() -> {
+            throw why;
+        }));
     }
 
-    /** Merges everything into one level. */
-    public void runEverything() {
-        run(Picker::everything);
+    /**
+     * Does a compaction: one that was asked for and the most urgent one in turn; when there is neither, and nothing was flushed for a while,
+     * one that gives space back. False when there was nothing to do; then there may be when {@link #restNanos} have passed, or the
+     * version, a request or the oldest snapshot is another one.
+     */
+    public boolean work() {
+        long flushed = versions.flushedSequence();
+        if (flushed != flushedSeen) {
+            flushedSeen = flushed;
+            restsFrom = System.nanoTime() + REST_NANOS;
+        }
+        boolean asked = runManual();
+        if (run(Picker::urgent, null) || asked) {
+            return true;
+        }
+        return restNanos() == Long.MAX_VALUE && run(Picker::forSpace, null);
+    }
+
+    /** Nanoseconds until the store has been at rest for long enough to give space back; the largest number when it has. */
+    public long restNanos() {
+        long left = restsFrom - System.nanoTime();
+        return left > 0 ? left : Long.MAX_VALUE;
+    }
+
+    /** Does a part of the oldest compaction that was asked for; false when none was. */
+    private boolean runManual() {
+        ManualCompaction asked;
+        synchronized (manual) {
+            asked = manual.peekFirst();
+        }
+        if (asked == null) {
+            return false;
+        }
+        boolean more = false;
+        try {
+            if (asked.isWhole()) {
+                run(Picker::everything, asked);
+            } else {
+                while (!more && !asked.future.isDone() && asked.level < Manifest.LEVELS) {
+                    int level = asked.level++;
+                    more = run(picker -> picker.range(level, asked.begin, asked.end), asked);
+                }
+            }
+        } catch (CancellationException e) {
+            more = false;
+        }
+        if (!more) {
+            synchronized (manual) {
+                manual.remove(asked);
+            }
+            asked.future.completeAsync(() -> null);
+        }
+        return true;
     }
 
     /** Of a version's levels from 1 on: bytes that it holds before it is compacted; 0 for those not in use. */
@@ -91,10 +189,10 @@ public final class Compactor {
         return new Counters(compactions.sum(), moves.sum(), readBytes.sum(), writtenBytes.sum());
     }
 
-    private boolean run(Function<Picker, @Nullable Compaction> choice) {
+    private boolean run(Function<Picker, @Nullable Compaction> choice, @Nullable ManualCompaction asked) {
         Version version = versions.retainCurrent();
         try {
-            Compaction compaction = choice.apply(new Picker(version, options));
+            Compaction compaction = choice.apply(new Picker(version, options, writer.oldestSnapshot(), rewritten));
             if (compaction == null) {
                 return false;
             }
@@ -106,7 +204,10 @@ public final class Compactor {
                 apply(compaction, compaction.tables());
                 moves.add(tables);
             } else {
-                List<TableMeta> written = merge(compaction, version);
+                List<TableMeta> written = merge(compaction, version, asked);
+                if (compaction.level() == compaction.output()) {
+                    written.forEach(table -> rewritten.add(table.number()));
+                }
                 tables = written.size();
                 bytes = written.stream().mapToLong(TableMeta::bytes).sum();
                 compactions.increment();
@@ -134,7 +235,7 @@ public final class Compactor {
     }
 
     /** Merges, and makes the result current; returns what was written. */
-    private List<TableMeta> merge(Compaction compaction, Version version) {
+    private List<TableMeta> merge(Compaction compaction, Version version, @Nullable ManualCompaction asked) {
         List<TableFile> written;
         RangeDeletions ranges = compaction.rangeDeletions();
         Compaction read = compaction.without(writer::isDeleted, ranges);
@@ -144,7 +245,13 @@ public final class Compactor {
                     ranges,
                     compaction.below(version),
                     options.tableBytes(),
-                    compaction.output() == version.levels() - 1);
+                    compaction.output() == version.levels() - 1,
+                    bytes -> {
+                        if (asked != null && asked.future.isDone()) {
+                            throw new CancellationException("compact was cancelled");
+                        }
+                        limiter.compacted(bytes);
+                    });
         }
         readBytes.add(read.bytes());
         try {

@@ -39,10 +39,9 @@ record LevelSizes(int base, long[] limits) {
         return new LevelSizes(base, limits);
     }
 
-    /** How urgent it is to compact a level from 1 on, but the last: from 1 on it is. */
-    double score(Version version, int level) {
-        long bytes = version.bytes(level);
+    /** How urgent it is to compact a level from 1 on, but the last, that holds so much: from 1 on it is. */
+    double score(int level, double bytes) {
         // What is above the base is in the way of level 0.
-        return limits[level] > 0 ? (double) bytes / limits[level] : bytes > 0 ? Double.MAX_VALUE : 0;
+        return limits[level] > 0 ? bytes / limits[level] : bytes > 0 ? Double.MAX_VALUE : 0;
     }
 }

@@ -6,6 +6,7 @@ import dev.catena.engine.version.Version;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +16,10 @@ import org.jspecify.annotations.Nullable;
  * level with the highest score from 1 up is compacted: level 0 with all its tables; another level with the table that has the
  * least below it to be rewritten, for its size. To these come the tables of the level below whose keys overlap.
  *
+ * <p><b>Deletions</b> weigh as much as what they delete, about: an entry of the last level each. So tables with many go down before
+ * others, and when the sizes alone would not ask for it. In the last level what no snapshot sees any more is dropped by merging a table with
+ * nothing.
+ *
  * <p><b>For space.</b> When nothing else is to be done, levels are compacted, from level 0 down, until what is above the last level is at
  * most a fourth of it: overwritten values so take no more than that.
  */
@@ -22,73 +27,142 @@ final class Picker {
     /** The last level's bytes for each byte above it that a store at rest may have. */
     private static final int REST = 4;
 
+    /** A table of the last level is rewritten when it has more than one entry in so many that nobody sees. */
+    private static final int GARBAGE = 10;
+
     private final Version version;
     private final Options options;
     private final LevelSizes sizes;
     private final int last;
 
-    Picker(Version version, Options options) {
+    private final long oldestSnapshot;
+    private final Set<Long> rewritten;
+
+    /** Bytes that an entry of the last level takes, about: what a deletion above it gives back. */
+    private final double entryBytes;
+
+    /**
+     * @param oldestSnapshot the sequence number of the oldest open snapshot
+     * @param rewritten numbers of tables that a merge of their own has made
+     */
+    Picker(Version version, Options options, long oldestSnapshot, Set<Long> rewritten) {
         this.version = version;
         this.options = options;
+        this.oldestSnapshot = oldestSnapshot;
+        this.rewritten = rewritten;
         sizes = LevelSizes.of(version, options);
         last = version.levels() - 1;
+        long entries = 0;
+        for (TableFile table : version.level(last)) {
+            entries += table.meta().entries();
+        }
+        entryBytes = entries == 0 ? 0 : (double) version.bytes(last) / entries;
+    }
+
+    /** Bytes of a table, and those that its deletions may give back below. */
+    private double weight(TableFile table) {
+        return table.meta().bytes() + table.meta().garbage() * entryBytes;
+    }
+
+    private double weight(int level) {
+        double weight = 0;
+        for (TableFile table : version.level(level)) {
+            weight += weight(table);
+        }
+        return weight;
     }
 
     /** The most urgent compaction; null when none is due. */
     @Nullable
     Compaction urgent() {
         int best = 0;
-        double bestScore = (double) version.levelZeroTables() / options.levelZeroTrigger();
+        double bestScore = Math.max(
+                (double) version.levelZeroTables() / options.levelZeroTrigger(),
+                (weight(0) - version.bytes(0)) / options.levelOneBytes());
         for (int level = 1; level < last; level++) {
-            double score = sizes.score(version, level);
+            double score = sizes.score(level, weight(level));
             if (score > bestScore) {
                 best = level;
                 bestScore = score;
             }
         }
         if (bestScore < 1) {
-            return null;
+            return ofGarbage();
         }
         return down(
                 best,
                 best == 0
                         ? "level 0 has " + version.levelZeroTables() + " tables, and is compacted from "
-                                + options.levelZeroTrigger() + " on"
+                                + options.levelZeroTrigger() + " on" + deletions(0)
                         : "level " + best + " has " + version.bytes(best) + " bytes, and is compacted from "
-                                + sizes.limits()[best] + " on");
+                                + sizes.limits()[best] + " on" + deletions(best));
+    }
+
+    private String deletions(int level) {
+        long more = (long) weight(level) - version.bytes(level);
+        return more == 0 ? "" : "; its deletions count as " + more + " bytes more";
+    }
+
+    /** Of a table of the last level with much that nobody sees any more: kept for a snapshot, or moved there. */
+    private @Nullable Compaction ofGarbage() {
+        for (TableFile table : version.level(last)) {
+            if (table.meta().garbage() > table.meta().entries() / GARBAGE && isDroppable(table)) {
+                return Compaction.of(
+                        version,
+                        last,
+                        List.of(table),
+                        last,
+                        "nobody sees " + table.meta().garbage() + " of "
+                                + table.meta().entries() + " entries of a table any more");
+            }
+        }
+        return null;
+    }
+
+    /** Whether a merge gets rid of a table's garbage. */
+    private boolean isDroppable(TableFile table) {
+        return table.meta().garbage() > 0
+                && table.meta().largestSequence() <= oldestSnapshot
+                && !rewritten.contains(table.meta().number());
     }
 
     /** A compaction that gives space back, to be done when there is nothing else to do; null when none is worth it. */
     @Nullable
     Compaction forSpace() {
-        long above = 0;
+        double above = 0;
         int best = -1;
         for (int level = last - 1; level >= 0; level--) {
             if (!version.level(level).isEmpty()) {
-                above += version.bytes(level);
+                above += weight(level);
                 best = level;
             }
         }
-        if (above == 0 || above <= version.bytes(last) / REST) {
+        if (above == 0 || above * REST <= version.bytes(last)) {
             return null;
         }
         return down(
                 best,
-                "the store rests, and has " + above + " bytes above the last level, more than a fourth of the "
+                "the store rests, and has " + (long) above
+                        + " bytes above the last level, deletions counted, more than a fourth of the "
                         + version.bytes(last) + " there");
     }
 
     /** Of tables of a level into the next one that is in use. */
     private Compaction down(int level, String reason) {
+        int output = output(level);
+        List<TableFile> upper = level < sizes.base() ? version.level(level) : List.of(cheapest(level, output));
+        return Compaction.of(version, level, upper, output, reason);
+    }
+
+    /** Where tables of a level go. */
+    private int output(int level) {
         int output = level < sizes.base() ? sizes.base() : level + 1;
         for (int between = level + 1; between < output; between++) {
             if (!version.level(between).isEmpty()) {
                 output = between;
             }
         }
-        boolean whole = level < sizes.base();
-        List<TableFile> upper = whole ? version.level(level) : List.of(cheapest(level, output));
-        return Compaction.of(version, level, upper, output, reason);
+        return output;
     }
 
     /** The table of a level that has the fewest bytes in the level below it, for its own. */
@@ -105,7 +179,7 @@ final class Picker {
             for (int i = first; i < below.size() && !isBefore(table, below.get(i)); i++) {
                 bytes += below.get(i).meta().bytes();
             }
-            double ratio = (double) bytes / table.meta().bytes();
+            double ratio = bytes / weight(table);
             if (ratio < bestRatio) {
                 bestRatio = ratio;
                 best = table;
@@ -129,8 +203,34 @@ final class Picker {
             needed |= level < last && !version.level(level).isEmpty();
         }
         for (TableFile table : version.level(last)) {
-            needed |= table.meta().garbage() > 0;
+            needed |= isDroppable(table);
         }
         return needed ? new Compaction(-1, last, inputs, "compact asked for") : null;
+    }
+
+    /**
+     * Of a level's tables with keys of a range, to the level below; of the last level those with garbage. Null when there are none.
+     *
+     * @param begin the smallest key of the range; null for no bound
+     * @param end the smallest key above the range; null for no bound
+     */
+    @Nullable
+    Compaction range(int level, byte @Nullable [] begin, byte @Nullable [] end) {
+        List<TableFile> found = version.level(level).stream()
+                .filter(table -> (begin == null
+                                || Arrays.compareUnsigned(table.meta().largest(), begin) >= 0)
+                        && (end == null || Arrays.compareUnsigned(table.meta().smallest(), end) < 0)
+                        && (level < last || isDroppable(table)))
+                .toList();
+        if (found.isEmpty()) {
+            return null;
+        }
+        // Level 0 goes as a whole: older tables in it may have the same keys.
+        return Compaction.of(
+                version,
+                level,
+                level == 0 ? version.level(0) : found,
+                level == last ? last : output(level),
+                "compact of a range asked for");
     }
 }

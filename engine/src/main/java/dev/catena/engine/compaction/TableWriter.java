@@ -35,6 +35,11 @@ import org.jspecify.annotations.Nullable;
  * <p>If anything goes wrong what was written is deleted, and the inputs stay as they were. One use, one thread.
  */
 public final class TableWriter {
+    /** How often progress is told: after so many entries, or bytes of values. */
+    private static final int CHECK_ENTRIES = 1000;
+
+    private static final long CHECK_BYTES = 1 << 20;
+
     private final ChainRuntime runtime;
     private final StoreDirectory directory;
     private final VersionSet versions;
@@ -52,6 +57,13 @@ public final class TableWriter {
         default boolean mayHaveIn(byte[] begin, byte[] end) {
             return true;
         }
+    }
+
+    /** Hears how a table grows. May wait, which slows the writing down, and throw, which ends it. */
+    @FunctionalInterface
+    public interface Progress {
+        /** So many bytes, about, were written since the last call. */
+        void written(long bytes);
     }
 
     /**
@@ -82,21 +94,33 @@ public final class TableWriter {
      *     before that is a table's up to the key
      * @param tableBytes at about which size the next table is begun
      * @param lastLevel whether the tables go to the last level, for which compression and filters may be set apart
+     * @param progress called every few milliseconds
      * @return the tables, durable, opened, and retained for the caller
      */
     public List<TableFile> write(
-            InternalIterator input, RangeDeletions ranges, Below below, long tableBytes, boolean lastLevel) {
+            InternalIterator input,
+            RangeDeletions ranges,
+            Below below,
+            long tableBytes,
+            boolean lastLevel,
+            Progress progress) {
         List<TableFile> finished = new ArrayList<>();
         Output output = null;
         try (Survivors entries = new Survivors(input, ranges, below, snapshots.get(), options.mergeOperator())) {
             RangeDeletions left = entries.ranges();
             int untilCheck = 0;
+            long unchecked = 0;
+            long told = 0; // bytes of the output
             while (entries.next()) {
-                if (untilCheck-- == 0) {
-                    untilCheck = 1000;
+                if (untilCheck-- == 0 || unchecked > CHECK_BYTES) {
+                    untilCheck = CHECK_ENTRIES;
+                    unchecked = 0;
                     if (cancelled.getAsBoolean()) {
                         throw new StoreClosedException("store " + directory.path());
                     }
+                    long now = output == null ? 0 : output.builder.estimatedBytes();
+                    progress.written(now - told);
+                    told = now;
                 }
                 if (output != null && entries.isFirstOfKey() && output.builder.estimatedBytes() >= tableBytes) {
                     byte[] after = afterLastKey(output.builder);
@@ -104,6 +128,7 @@ public final class TableWriter {
                     left = left.from(after);
                     finished.add(output.finish());
                     output = null;
+                    told = 0;
                 }
                 if (output == null) {
                     output = new Output(lastLevel);
@@ -114,6 +139,7 @@ public final class TableWriter {
                         entries.trailer(),
                         entries.valueAddress(),
                         entries.valueLength());
+                unchecked += entries.valueLength();
             }
             if (output == null && !left.isEmpty()) {
                 output = new Output(lastLevel);
@@ -163,6 +189,12 @@ public final class TableWriter {
             MemorySegment.copy(first, 0, key.segment(), ValueLayout.JAVA_BYTE, 0, first.length);
             builder.add(key.address(), first.length, Keys.trailer(ranges.sequences(0)[0], Keys.DELETE), 0, 0);
         }
+    }
+
+    /** The sequence number of the oldest open snapshot; the largest number there is if there is none. */
+    long oldestSnapshot() {
+        long[] open = snapshots.get();
+        return open.length == 0 ? Long.MAX_VALUE : open[0];
     }
 
     /** One table being written. */
