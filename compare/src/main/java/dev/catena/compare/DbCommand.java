@@ -294,6 +294,7 @@ final class DbCommand implements Runnable {
             }
             row("memtable", grouped(stats.memory().memtableBytes()) + " bytes");
             row("block cache", grouped(stats.memory().cacheBytes()) + " bytes");
+            stats.memory().byOwner().forEach((owner, bytes) -> row("memory: " + owner, grouped(bytes) + " bytes"));
             row("log files", grouped(stats.log().files()));
             new TreeMap<>(stats.chains()).forEach((name, count) -> row("chains: " + name, grouped(count)));
             return 0;

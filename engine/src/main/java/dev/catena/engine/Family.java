@@ -103,9 +103,15 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         name = versions.name();
         backpressure = new Backpressure(store.events);
         writer = new TableWriter(
-                store.runtime, store.directory, versions, options, store::openSnapshots, this::isCancelled);
+                store.runtime,
+                store.directory,
+                versions,
+                options,
+                store::openSnapshots,
+                this::isCancelled,
+                store.account);
         compactor = new Compactor(store.runtime, versions, options, writer, this::install, store.events, store.limiter);
-        active = new Sealable(new Memtable(options.memtableBytes()), NO_LOG);
+        active = new Sealable(new Memtable(options.memtableBytes(), store.account), NO_LOG);
         roomUntil = checkStep();
     }
 
@@ -134,7 +140,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     /** Keeps the memtable for reading and begins another one. */
     void keepReplayed() {
         immutables.addLast(active);
-        active = new Sealable(new Memtable(options.memtableBytes()), NO_LOG);
+        active = new Sealable(new Memtable(options.memtableBytes(), store.account), NO_LOG);
     }
 
     /**
@@ -147,7 +153,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         Sealable full = active;
         full.lastSequence = lastSequence;
         full.reason = "logs are replayed";
-        active = new Sealable(new Memtable(options.memtableBytes()), NO_LOG);
+        active = new Sealable(new Memtable(options.memtableBytes(), store.account), NO_LOG);
         flush(full, Math.min(nextLog, store.firstLogNeeded()), version -> {});
         full.memtable.release();
     }
@@ -256,7 +262,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
 
     /** A successor for the memtable. */
     Memtable newMemtable() {
-        return new Memtable(options.memtableBytes());
+        return new Memtable(options.memtableBytes(), store.account);
     }
 
     /** Goes on in another memtable, whose operations come to this log or a later one. */

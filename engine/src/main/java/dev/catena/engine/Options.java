@@ -34,6 +34,7 @@ public final class Options {
     private long memtableBytes = 64L << 20;
     private int memtables = 2;
     private long cacheBytes = 64L << 20;
+    private long memoryBudget;
     private int blockBytes = 4096;
     private int filterBitsPerKey = 10;
     private @Nullable Integer lastLevelFilterBitsPerKey;
@@ -66,6 +67,7 @@ public final class Options {
                     o -> o.writeBufferBytes,
                     (o, text) -> o.withWriteBufferBytes(Long.parseLong(text))),
             new Kept("cacheBytes", Options::cacheBytes, (o, text) -> o.withCacheBytes(Long.parseLong(text))),
+            new Kept("memoryBudget", Options::memoryBudget, (o, text) -> o.withMemoryBudget(Long.parseLong(text))),
             new Kept("blockBytes", Options::blockBytes, (o, text) -> o.withBlockBytes(Integer.parseInt(text))),
             new Kept(
                     "filterBitsPerKey",
@@ -103,6 +105,7 @@ public final class Options {
         memtableBytes = other.memtableBytes;
         memtables = other.memtables;
         cacheBytes = other.cacheBytes;
+        memoryBudget = other.memoryBudget;
         blockBytes = other.blockBytes;
         filterBitsPerKey = other.filterBitsPerKey;
         lastLevelFilterBitsPerKey = other.lastLevelFilterBitsPerKey;
@@ -170,6 +173,19 @@ public final class Options {
     public Options withCacheBytes(long bytes) {
         check("cacheBytes", bytes, 1L << 20, 1L << 40);
         return with(copy -> copy.cacheBytes = bytes);
+    }
+
+    /**
+     * Bytes outside the Java heap for all of the store together: memtables, of which all get half at most, cached blocks with index and
+     * filters, open tables, iterators, the log and compaction. The cache has what the others leave, whatever {@link #withCacheBytes}
+     * says. 0 for no common budget, or 64 MiB and more, of which a memtable is at most a quarter. {@link Stats.Memory} shows who has
+     * what. Default 0.
+     */
+    public Options withMemoryBudget(long bytes) {
+        if (bytes != 0) {
+            check("memoryBudget", bytes, 64L << 20, 1L << 40);
+        }
+        return with(copy -> copy.memoryBudget = bytes);
     }
 
     /** Bytes of a table's block before compression, about: 512 B to 1 MiB. Default 4 KiB. */
@@ -331,6 +347,11 @@ public final class Options {
         return cacheBytes;
     }
 
+    /** See {@link #withMemoryBudget}. */
+    public long memoryBudget() {
+        return memoryBudget;
+    }
+
     /** See {@link #withBlockBytes}. */
     public int blockBytes() {
         return blockBytes;
@@ -415,6 +436,10 @@ public final class Options {
      * @throws IllegalArgumentException when they do not go together
      */
     void check() {
+        if (memoryBudget > 0 && memtableBytes > memoryBudget / 4) {
+            throw new IllegalArgumentException("memtableBytes is " + memtableBytes
+                    + ": at most a quarter of memoryBudget, " + memoryBudget / 4 + ", is allowed");
+        }
         if (blockBytes > tableBytes || blockBytes > cacheBytes / 4) {
             throw new IllegalArgumentException("blockBytes is " + blockBytes + ": at most tableBytes, " + tableBytes
                     + ", and a quarter of cacheBytes, " + cacheBytes / 4 + ", are allowed");

@@ -3,6 +3,7 @@ package dev.catena.engine;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * Figures about a store at a moment. Counters run since it was opened.
@@ -97,6 +98,9 @@ public record Stats(
      * @param cacheBytes blocks in the cache
      * @param cacheHits block look-ups served from the cache
      * @param cacheMisses block look-ups that read from a file
+     * @param budget bytes that all owners may have together; 0 where they have no common budget
+     * @param byOwner bytes now, of {@code memtables}, {@code blocks} (cached, index and filters among them), {@code tables} (open),
+     *     {@code iterators}, {@code compaction} and {@code log}
      */
     public record Memory(
             long memtableBytes,
@@ -104,7 +108,19 @@ public record Stats(
             long immutableBytes,
             long cacheBytes,
             long cacheHits,
-            long cacheMisses) {}
+            long cacheMisses,
+            long budget,
+            Map<String, Long> byOwner) {
+        /** Copies the map. */
+        public Memory {
+            byOwner = new TreeMap<>(byOwner);
+        }
+
+        /** Bytes of all owners. */
+        public long total() {
+            return byOwner.values().stream().mapToLong(Long::longValue).sum();
+        }
+    }
 
     /**
      * The log.

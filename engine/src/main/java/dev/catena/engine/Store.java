@@ -1,6 +1,7 @@
 package dev.catena.engine;
 
 import dev.catena.engine.compaction.RateLimiter;
+import dev.catena.engine.entry.MemoryAccount;
 import dev.catena.engine.event.Events;
 import dev.catena.engine.event.TextLog;
 import dev.catena.engine.log.Log;
@@ -26,8 +27,10 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
@@ -74,6 +77,7 @@ final class Store {
     private final Options options;
     private final DirectoryLock directoryLock;
     private final BlockCache cache;
+    final MemoryAccount account;
     private final Catalog catalog;
     private final @Nullable Log log; // null when opened for reading
     private final long bufferBytes;
@@ -162,7 +166,9 @@ final class Store {
         this.options = options;
         this.directoryLock = directoryLock;
         this.runtime = runtime;
-        bufferBytes = options.writeBufferBytes();
+        long budget = options.memoryBudget();
+        account = new MemoryAccount(budget > 0);
+        bufferBytes = budget > 0 ? Math.min(budget / 2, options.writeBufferBytes()) : options.writeBufferBytes();
         gate = new Gate("store " + path);
         Path text = path.resolve(StoreDirectory.LOG);
         events = undo.add(new Events(
@@ -184,7 +190,7 @@ final class Store {
         OptionsFile.check(directory, options);
         Manifest manifest = Manifest.read(directory.manifest());
         limiter = new RateLimiter(options.backgroundBytesPerSecond(), this::isStopping);
-        cache = undo.add(new BlockCache(options.cacheBytes()));
+        cache = undo.add(new BlockCache(budget > 0 ? budget : options.cacheBytes(), account));
         long nextNumber = Math.max(manifest.nextNumber(), Recovery.highestNumber(files) + 1);
         catalog = undo.add(new Catalog(runtime, directory, health, cache, manifest, nextNumber));
         List<Family> opened = new ArrayList<>();
@@ -219,6 +225,7 @@ final class Store {
                 Math.max(16L << 20, 2 * options.memtableBytes()),
                 lastSequence + 1);
         undo.add(begun::close);
+        account.charge(MemoryAccount.Owner.LOG, Log.MEMORY_BYTES);
         catalog.setGrowingLogs(begun::fileNumbers);
         catalog.write();
         recovery.deleteEmptyLogs();
@@ -758,6 +765,13 @@ final class Store {
 
     // ---- Looking.
 
+    private Map<String, Long> bytesByOwner() {
+        Map<String, Long> byOwner = new TreeMap<>();
+        account.byOwner().forEach((owner, bytes) -> byOwner.put(owner.name().toLowerCase(Locale.ROOT), bytes));
+        byOwner.put("blocks", cache.blockBytes());
+        return byOwner;
+    }
+
     Stats stats() {
         int entered = gate.enter();
         try {
@@ -785,7 +799,9 @@ final class Store {
                             sum(figures, Stats.Family::immutableBytes),
                             cache.bytes(),
                             cache.hits(),
-                            cache.misses()),
+                            cache.misses(),
+                            options.memoryBudget(),
+                            bytesByOwner()),
                     new Stats.Log(
                             logged.records(),
                             logged.bytes(),

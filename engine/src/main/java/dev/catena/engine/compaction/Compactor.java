@@ -13,6 +13,7 @@ import dev.catena.engine.version.TableMeta;
 import dev.catena.engine.version.Version;
 import dev.catena.engine.version.VersionSet;
 import dev.catena.io.chain.ChainRuntime;
+import dev.catena.io.chain.ChunkWriter;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashSet;
@@ -268,13 +269,17 @@ public final class Compactor {
 
     /** Reads inputs sequentially, past the cache. */
     private final class Scans implements Compaction.Opener {
-        /** All inputs share one budget. The further ahead, the fewer system calls: an idle chain is woken for many chunks at once. */
+        /** All inputs share so many, or a sixteenth of the store's budget. The further ahead, the fewer system calls: an idle chain is woken for many chunks at once. */
         private static final int READ_AHEAD_CHUNKS = 512;
 
         private final int readAheadChunks;
 
         Scans(int openAtOnce) {
-            readAheadChunks = Math.clamp(READ_AHEAD_CHUNKS / openAtOnce, 8, 128);
+            long budget = options.memoryBudget();
+            int chunks = budget == 0
+                    ? READ_AHEAD_CHUNKS
+                    : (int) Math.min(READ_AHEAD_CHUNKS, budget / 16 / ChunkWriter.CHUNK);
+            readAheadChunks = Math.clamp(chunks / openAtOnce, budget == 0 ? 8 : 2, 128);
         }
 
         @Override

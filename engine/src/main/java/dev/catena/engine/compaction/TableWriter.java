@@ -5,6 +5,8 @@ import dev.catena.engine.StoreClosedException;
 import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.MemoryAccount;
+import dev.catena.engine.entry.MemoryAccount.Owner;
 import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.table.TableBuilder;
 import dev.catena.engine.table.TableProperties;
@@ -46,6 +48,7 @@ public final class TableWriter {
     private final Options options;
     private final Supplier<long[]> snapshots;
     private final BooleanSupplier cancelled;
+    private final MemoryAccount account;
 
     /** Whether data may lie below the level that is written. */
     @FunctionalInterface
@@ -69,6 +72,7 @@ public final class TableWriter {
     /**
      * @param snapshots tells the sequence numbers of open snapshots, ascending
      * @param cancelled asked now and then; when true, writing stops with {@link StoreClosedException}
+     * @param account charged with buffers
      */
     public TableWriter(
             ChainRuntime runtime,
@@ -76,13 +80,15 @@ public final class TableWriter {
             VersionSet versions,
             Options options,
             Supplier<long[]> snapshots,
-            BooleanSupplier cancelled) {
+            BooleanSupplier cancelled,
+            MemoryAccount account) {
         this.runtime = runtime;
         this.directory = directory;
         this.versions = versions;
         this.options = options;
         this.snapshots = snapshots;
         this.cancelled = cancelled;
+        this.account = account;
     }
 
     /**
@@ -221,6 +227,7 @@ public final class TableWriter {
                 }
             }
             builder = made;
+            account.charge(Owner.COMPACTION, TableBuilder.MEMORY_BYTES);
         }
 
         TableFile finish() {
@@ -243,6 +250,7 @@ public final class TableWriter {
                 return;
             }
             closed = true;
+            account.charge(Owner.COMPACTION, -TableBuilder.MEMORY_BYTES);
             try {
                 builder.close();
             } catch (RuntimeException e) {

@@ -56,6 +56,9 @@ public final class Log {
     /** Flushes up to this size are copied, and are one write. */
     static final int STAGE_BYTES = 64 << 10;
 
+    /** Chain memory that a log takes: ring, stage, and the zeros for its files. */
+    public static final long MEMORY_BYTES = RING_BYTES + STAGE_BYTES + LogFile.PIECE_BYTES;
+
     /** The longest write of a larger flush. */
     static final int STEP_BYTES = 512 << 10;
 

@@ -5,6 +5,8 @@ import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.Memory;
+import dev.catena.engine.entry.MemoryAccount;
+import dev.catena.engine.entry.MemoryAccount.Owner;
 import dev.catena.engine.entry.RangeDeletion;
 import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.entry.ValueSink;
@@ -88,6 +90,7 @@ public final class Memtable {
         }
     }
 
+    private final MemoryAccount account;
     private final long chunkBytes;
     private final MemorySegment filter;
     private final int filterBytes;
@@ -122,9 +125,16 @@ public final class Memtable {
      * @param limitBytes about how many bytes it is going to hold: sizes the chunks of memory that it takes; not enforced
      */
     public Memtable(long limitBytes) {
+        this(limitBytes, new MemoryAccount(false));
+    }
+
+    /** As {@link #Memtable(long)}. @param account charged with what it allocates */
+    public Memtable(long limitBytes, MemoryAccount account) {
+        this.account = account;
         chunkBytes = Math.clamp(limitBytes / 16, CHUNK_MIN, CHUNK_MAX);
         filterBytes = (int) Math.clamp(limitBytes / FILTER_SHARE, FILTER_MIN, FILTER_MAX) & -Filter.LINE;
         filter = NativeMemory.allocateZeroed(filterBytes, OWNER);
+        account.charge(Owner.MEMTABLES, filterBytes);
         head = allocate(LINK * MAX_HEIGHT + KEY) + LINK * MAX_HEIGHT;
         for (int level = 0; level < MAX_HEIGHT; level++) {
             Memory.putLong(link(head, level), 0);
@@ -322,8 +332,10 @@ public final class Memtable {
         int before = (int) REFERENCES.getAndAdd(this, -1);
         if (before == 1) {
             for (MemorySegment chunk : chunks) {
+                account.charge(Owner.MEMTABLES, -chunk.byteSize());
                 NativeMemory.free(chunk);
             }
+            account.charge(Owner.MEMTABLES, -filterBytes);
             chunks.clear();
             NativeMemory.free(filter);
         } else if (before <= 0) {
@@ -445,6 +457,7 @@ public final class Memtable {
 
     private long addChunk(long bytes) {
         MemorySegment chunk = NativeMemory.allocate(bytes, OWNER);
+        account.charge(Owner.MEMTABLES, bytes);
         chunks.add(chunk);
         return chunk.address();
     }

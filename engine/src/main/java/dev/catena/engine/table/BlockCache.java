@@ -1,6 +1,7 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.entry.Memory;
+import dev.catena.engine.entry.MemoryAccount;
 import dev.catena.engine.entry.ValueSink;
 import dev.catena.io.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
@@ -8,7 +9,6 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -36,7 +36,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * each block that is not pinned, and evicts the first that has none left; a hit gives a chance, three at most. Insertion and eviction
  * hold the shard's lock; a block is evicted with one compare-and-set that fails when a pin was faster.
  *
- * <p>The bound: listed blocks, their bookkeeping, a little memory kept for the next block, and what tables {@link #reserve} for themselves stay within the capacity. A block that does not fit, because it is larger than a
+ * <p>The bound: listed blocks, their bookkeeping, a little memory kept for the next block, and what its {@link MemoryAccount} takes stay within the capacity. A block that does not fit, because it is larger than a
  * shard or because all others are pinned, is given to its reader alone and freed with its last pin.
  *
  * <p>Thread safe.
@@ -99,16 +99,22 @@ public final class BlockCache implements ValueSink.Keeper, AutoCloseable {
     private final long blockCapacity;
 
     private final Shard[] shards;
-    private final AtomicLong reserved = new AtomicLong();
+    private final MemoryAccount account;
     private final LongAdder misses = new LongAdder();
     private final MemoryPool pool;
+
+    /** An empty cache from whose capacity only open tables take. */
+    public BlockCache(long capacityBytes) {
+        this(capacityBytes, new MemoryAccount(false));
+    }
 
     /**
      * An empty cache.
      *
-     * @param capacityBytes bytes of blocks and bookkeeping held at most
+     * @param capacityBytes bytes of blocks and bookkeeping held at most, with what is taken from it by the account
      */
-    public BlockCache(long capacityBytes) {
+    public BlockCache(long capacityBytes, MemoryAccount account) {
+        this.account = account;
         long pooled = Math.min(capacityBytes / 16, POOLED_MAX);
         pool = new MemoryPool(OWNER, pooled);
         capacity = capacityBytes;
@@ -121,6 +127,12 @@ public final class BlockCache implements ValueSink.Keeper, AutoCloseable {
         for (int i = 0; i < count; i++) {
             shards[i] = new Shard(i);
         }
+        account.onTake(this::trim);
+    }
+
+    /** What takes from its capacity. */
+    public MemoryAccount account() {
+        return account;
     }
 
     /** Bytes held at most. */
@@ -128,9 +140,14 @@ public final class BlockCache implements ValueSink.Keeper, AutoCloseable {
         return capacity;
     }
 
-    /** Bytes held now, bookkeeping included. */
+    /** Bytes of the capacity that are in use: blocks, with bookkeeping, and what is taken. */
     public long bytes() {
-        long bytes = reserved.get();
+        return blockBytes() + account.taken();
+    }
+
+    /** Bytes of blocks, with bookkeeping. */
+    public long blockBytes() {
+        long bytes = 0;
         for (Shard shard : shards) {
             bytes += shard.used;
         }
@@ -223,13 +240,9 @@ public final class BlockCache implements ValueSink.Keeper, AutoCloseable {
         }
     }
 
-    /** Takes bytes from the capacity for what an open table holds itself; they come back with a negative number. */
-    void reserve(long bytes) {
-        reserved.addAndGet(bytes);
-        if (bytes > 0) {
-            for (Shard shard : shards) {
-                shard.trim();
-            }
+    private void trim() {
+        for (Shard shard : shards) {
+            shard.trim();
         }
     }
 
@@ -378,7 +391,7 @@ public final class BlockCache implements ValueSink.Keeper, AutoCloseable {
         }
 
         private long limit() {
-            return (blockCapacity - reserved.get()) / shards.length;
+            return (blockCapacity - account.taken()) / shards.length;
         }
 
         private boolean makeRoom(long charge) {

@@ -34,6 +34,9 @@ public final class TableBuilder implements AutoCloseable {
     /** Buffers that a big value made larger than this are given back after it. */
     private static final long KEPT_BYTES = 1 << 20;
 
+    /** Memory of a builder, about: what leads to the data of a large table takes some more while it is finished. */
+    public static final long MEMORY_BYTES = ChunkWriter.MEMORY_BYTES + (1 << 20);
+
     private final ChunkWriter writer;
     private final int blockBytes;
     private final int filterBitsPerKey;

@@ -1,6 +1,7 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.entry.Buffer;
+import dev.catena.engine.entry.MemoryAccount.Owner;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,6 +39,10 @@ final class TableIterator extends BlockWalk {
     private long aheadEnd;
     private @Nullable Buffer ahead;
     private @Nullable Buffer unpacked;
+
+    /** Bytes of the two buffers that the store's account knows of. */
+    private long charged;
+
     private boolean closed;
 
     TableIterator(TableReader table) {
@@ -107,6 +112,7 @@ final class TableIterator extends BlockWalk {
             if (unpacked != null) {
                 unpacked.close();
             }
+            table.cache().account().charge(Owner.ITERATORS, -charged);
             table.release();
         }
     }
@@ -217,6 +223,11 @@ final class TableIterator extends BlockWalk {
         if (backward) {
             unpacked.ensure(Block.indexedBytes(unpacked.address(), (int) raw) + Block.SLACK, raw);
             Block.index(table.path(), offset, unpacked.address(), (int) raw);
+        }
+        long held = ahead.bytes() + unpacked.bytes();
+        if (held != charged) {
+            table.cache().account().charge(Owner.ITERATORS, held - charged);
+            charged = held;
         }
         cursor.reset(offset, unpacked.address(), (int) raw);
     }

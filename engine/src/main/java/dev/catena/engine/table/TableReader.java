@@ -6,6 +6,7 @@ import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.Memory;
+import dev.catena.engine.entry.MemoryAccount.Owner;
 import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.entry.ValueSink;
 import dev.catena.io.chain.ChainFile;
@@ -93,7 +94,7 @@ public final class TableReader {
         } finally {
             cache.free(frames);
         }
-        cache.reserve(rootMemory.byteSize());
+        cache.account().charge(Owner.TABLES, rootMemory.byteSize());
     }
 
     /**
@@ -284,7 +285,7 @@ public final class TableReader {
     public void release() {
         int left = references.decrementAndGet();
         if (left == 0) {
-            cache.reserve(-rootMemory.byteSize());
+            cache.account().charge(Owner.TABLES, -rootMemory.byteSize());
             NativeMemory.free(rootMemory);
             file.close();
         } else if (left < 0) {

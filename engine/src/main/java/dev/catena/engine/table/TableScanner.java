@@ -1,6 +1,7 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.entry.Buffer;
+import dev.catena.engine.entry.MemoryAccount.Owner;
 import dev.catena.io.chain.ChainRuntime;
 
 /**
@@ -19,6 +20,7 @@ public final class TableScanner extends BlockWalk {
     private final long dataEnd;
     private final FrameStream frames;
     private final Buffer unpacked = new Buffer(64 << 10, OWNER);
+    private final long charged;
     private boolean begun;
     private boolean closed;
 
@@ -30,6 +32,8 @@ public final class TableScanner extends BlockWalk {
         boolean good = false;
         try {
             frames = new FrameStream(table, runtime, readAheadChunks);
+            charged = (long) readAheadChunks * TableFormat.CHUNK_BYTES + 2 * unpacked.bytes();
+            table.cache().account().charge(Owner.COMPACTION, charged);
             good = true;
         } finally {
             if (!good) {
@@ -70,6 +74,7 @@ public final class TableScanner extends BlockWalk {
             frames.close();
             cursor.close();
             unpacked.close();
+            table.cache().account().charge(Owner.COMPACTION, -charged);
             table.release();
         }
     }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.catena.engine.entry.Memory;
+import dev.catena.engine.entry.MemoryAccount;
 import dev.catena.io.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -129,10 +130,10 @@ class BlockCacheTest {
                 cache.release(insert(cache, 1, i, 8000));
             }
             long before = cache.bytes();
-            cache.reserve(512 << 10);
+            cache.account().charge(MemoryAccount.Owner.TABLES, 512 << 10);
             assertTrue(cache.bytes() <= 1 << 20, cache.bytes() + " bytes");
             assertTrue(cache.bytes() - (512 << 10) < before);
-            cache.reserve(-(512 << 10));
+            cache.account().charge(MemoryAccount.Owner.TABLES, -(512 << 10));
         }
     }
 

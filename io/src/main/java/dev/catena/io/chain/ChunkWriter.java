@@ -32,6 +32,9 @@ public final class ChunkWriter implements AutoCloseable {
 
     /** Chunks that are filled or in flight at a time. */
     private static final int BUFFERS = 128;
+
+    /** Bytes of its buffers. */
+    public static final long MEMORY_BYTES = (long) BUFFERS * CHUNK;
     /** Chunks gathered before a chain that has nothing to do is woken: two system calls each time. */
     private static final int BATCH = 64;
 

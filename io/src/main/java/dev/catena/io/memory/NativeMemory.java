@@ -5,10 +5,12 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Collectors;
 
 /**
  * Off-heap memory with one owner each, from the C library's allocator.
@@ -31,7 +33,13 @@ public final class NativeMemory {
     private static final ConcurrentHashMap<Long, Allocation> LIVE = new ConcurrentHashMap<>();
     private static final LongAdder BYTES = new LongAdder();
 
-    private record Allocation(String owner, long bytes) {}
+    /** Whether each allocation remembers where it was made: {@code -Dcatena.memory.places=true}, which tests set. */
+    private static final boolean PLACES = Boolean.getBoolean("catena.memory.places");
+
+    private static final int FRAMES = 12;
+    private static final int DESCRIBED_MAX = 20;
+
+    private record Allocation(String owner, long bytes, List<String> place) {}
 
     private NativeMemory() {}
 
@@ -89,11 +97,33 @@ public final class NativeMemory {
         return byOwner;
     }
 
+    /**
+     * What is allocated now, for who looks for a leak: owner, bytes and, under {@code -Dcatena.memory.places=true}, the calls that led to
+     * the allocation; the first {@value #DESCRIBED_MAX} of them.
+     */
+    public static String describeLive() {
+        return LIVE.values().stream()
+                .limit(DESCRIBED_MAX)
+                .map(each -> each.bytes + " bytes of " + each.owner + " allocated at\n    "
+                        + String.join("\n    ", each.place))
+                .collect(Collectors.joining("\n", LIVE.size() + " allocations:\n", ""));
+    }
+
+    private static List<String> place() {
+        return !PLACES
+                ? List.of("a place that was not noted: see -Dcatena.memory.places")
+                : StackWalker.getInstance()
+                        .walk(frames -> frames.skip(3)
+                                .limit(FRAMES)
+                                .map(StackWalker.StackFrame::toString)
+                                .toList());
+    }
+
     private static MemorySegment register(MemorySegment start, long bytes, String owner) {
         if (start.address() == 0) {
             throw new OutOfMemoryError("no native memory: " + bytes + " bytes for " + owner);
         }
-        LIVE.put(start.address(), new Allocation(owner, bytes));
+        LIVE.put(start.address(), new Allocation(owner, bytes, place()));
         BYTES.add(bytes);
         return start.reinterpret(bytes);
     }

@@ -1,0 +1,108 @@
+package dev.catena.engine;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.catena.io.memory.NativeMemory;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** One budget for all memory of a store: the cache gives way to memtables, compaction and iterators, and gets it back. */
+final class MemoryBudgetTest {
+    private static final long BUDGET = 64 << 20;
+    private static final int VALUE_BYTES = 1000;
+    private static final int KEYS = 90_000;
+
+    /** Buffers of the reading thread, which live as long as a block is read, and small things of iterators. */
+    private static final long SLACK = 1 << 20;
+
+    @TempDir
+    private Path directory;
+
+    private final long allocatedBefore = NativeMemory.allocatedBytes();
+
+    private static byte[] key(int i) {
+        return ByteBuffer.allocate(4).putInt(i).array();
+    }
+
+    private void checkBudget(Db db) {
+        Stats.Memory memory = db.stats().memory();
+        assertEquals(BUDGET, memory.budget());
+        assertTrue(memory.total() <= BUDGET, () -> "more than the budget: " + memory);
+        long allocated = NativeMemory.allocatedBytes() - allocatedBefore;
+        long counted = memory.total() - memory.byOwner().get("log");
+        assertTrue(allocated <= counted + SLACK, () -> allocated + " bytes allocated, known are " + memory);
+    }
+
+    private static long of(Db db, String owner) {
+        return db.stats().memory().byOwner().get(owner);
+    }
+
+    @Test
+    void holdsWhateverIsDone() {
+        long seed = System.nanoTime();
+        System.out.println("seed " + seed);
+        Random random = new Random(seed);
+        Options options = Options.defaults()
+                .withMemoryBudget(BUDGET)
+                .withMemtableBytes(8 << 20)
+                .withCompression(Compression.NONE)
+                .withCacheBytes(1 << 20); // the budget decides
+        byte[] value = new byte[VALUE_BYTES];
+        try (Db db = Db.open(directory, options)) {
+            long memtables = 0;
+            long compaction = 0;
+            for (int i = 0; i < KEYS; i++) {
+                random.nextBytes(value);
+                db.put(key(random.nextInt(KEYS)), value);
+                if (i % 3 == 0) {
+                    db.get(key(random.nextInt(KEYS)));
+                }
+                if (i % 500 == 0) {
+                    checkBudget(db);
+                    memtables = Math.max(memtables, of(db, "memtables"));
+                    compaction = Math.max(compaction, of(db, "compaction"));
+                }
+            }
+            assertTrue(memtables > 8 << 20, "memtables had " + memtables);
+            assertTrue(compaction > 1 << 20, "flushes and compactions had " + compaction);
+            db.compact();
+            for (int i = 0; i < KEYS; i++) {
+                db.get(key(i));
+            }
+            long cached = of(db, "blocks");
+            assertTrue(
+                    cached > BUDGET / 2,
+                    "the cache has what is left: " + db.stats().memory());
+            List<DbIterator> iterators = new ArrayList<>();
+            for (int i = 0; i < 30; i++) { // each reads ahead, past the cache
+                DbIterator iterator = db.iterator();
+                iterators.add(iterator);
+                iterator.seek(key(random.nextInt(KEYS / 2)));
+                for (int step = 0; step < 3000 && iterator.isValid(); step++) {
+                    iterator.next();
+                }
+                checkBudget(db);
+            }
+            assertTrue(
+                    of(db, "iterators") > 1 << 20, "iterators had " + db.stats().memory());
+            assertTrue(of(db, "blocks") < cached, "the cache did not give way");
+            iterators.forEach(DbIterator::close);
+            assertEquals(0, of(db, "iterators"));
+        }
+        assertEquals(allocatedBefore, NativeMemory.allocatedBytes(), NativeMemory::describeLive);
+    }
+
+    @Test
+    void memtablesThatAreTooLargeForItAreRefused() {
+        Options options = Options.defaults().withMemoryBudget(BUDGET);
+        assertThrows(IllegalArgumentException.class, () -> Db.open(directory, options));
+        assertThrows(IllegalArgumentException.class, () -> Options.defaults().withMemoryBudget(1 << 20));
+    }
+}
