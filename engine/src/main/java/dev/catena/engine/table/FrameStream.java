@@ -44,16 +44,10 @@ final class FrameStream implements AutoCloseable {
     FrameStream(TableReader table, ChainRuntime runtime, int readAheadChunks) {
         path = table.path();
         boolean good = false;
-        try (ChunkTail tail = ChunkTail.read(table.file())) {
-            TableLayout layout = table.layout();
-            if (tail.fileChecksum() != layout.fileChecksum() || tail.bodyBytes() != layout.bodyBytes()) {
-                throw TableLayout.checksumMismatch(
-                        path, layout.bodyBytes(), layout.fileChecksum(), tail.fileChecksum());
-            }
-            chunks = new ChunkReader(runtime, table.file(), tail.checksums(), layout.bodyBytes(), 0, readAheadChunks);
+        try (ChunkTail tail = table.readTail()) {
+            chunks = new ChunkReader(
+                    runtime, table.file(), tail.checksums(), table.layout().bodyBytes(), 0, readAheadChunks);
             good = true;
-        } catch (ChunkMismatchException e) {
-            throw corruption(e);
         } catch (ChainIoException e) {
             throw TableLayout.failure(e);
         } finally {
@@ -164,7 +158,7 @@ final class FrameStream implements AutoCloseable {
             at = chunk.address();
             end = at + chunk.byteSize();
         } catch (ChunkMismatchException e) {
-            throw corruption(e);
+            throw TableLayout.corruption(e);
         } catch (ChainIoException e) {
             throw TableLayout.failure(e);
         }
@@ -180,9 +174,5 @@ final class FrameStream implements AutoCloseable {
     private CorruptionException overrun(long limit, long bytes) {
         return new CorruptionException(
                 path, offset, "a block of " + (limit - offset) + " bytes at most", "one of " + bytes);
-    }
-
-    private static CorruptionException corruption(ChunkMismatchException e) {
-        return TableLayout.corruption(e);
     }
 }

@@ -12,6 +12,9 @@ import dev.catena.engine.entry.ValueSink;
 import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainIoException;
 import dev.catena.io.chain.ChainRuntime;
+import dev.catena.io.chain.ChunkMismatchException;
+import dev.catena.io.chain.ChunkReader;
+import dev.catena.io.chain.ChunkTail;
 import dev.catena.io.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
@@ -36,6 +39,9 @@ public final class TableReader {
 
     /** Entries that a large data block read in place may have: it is one because of few large values. */
     private static final int LARGE_ENTRIES = 256;
+
+    /** That a scrub reads at once: half a MiB. */
+    private static final int SCRUB_CHUNKS = 8;
 
     private final ChainFile file;
     private final Path path;
@@ -272,6 +278,52 @@ public final class TableReader {
         } finally {
             release();
         }
+    }
+
+    /**
+     * Reads every chunk of the file from the device, past the page cache if the file system can, and has its checksum compared by whoever
+     * steers chains: what was written is still there. Decodes nothing.
+     *
+     * @param pace hears the bytes of each chunk, and may wait before more is read
+     * @throws CorruptionException at the first damage
+     */
+    public void scrub(ChainRuntime runtime, LongConsumer pace) {
+        retain();
+        try (ChunkTail tail = readTail();
+                ChainFile device = runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.DIRECT);
+                ChunkReader chunks =
+                        new ChunkReader(runtime, device, tail.checksums(), layout.bodyBytes(), 0, SCRUB_CHUNKS)) {
+            for (MemorySegment chunk = chunks.next(); chunk != null; chunk = chunks.next()) {
+                pace.accept(chunk.byteSize());
+            }
+        } catch (ChunkMismatchException e) {
+            throw TableLayout.corruption(e);
+        } catch (ChainIoException e) {
+            throw TableLayout.failure(e);
+        } finally {
+            release();
+        }
+    }
+
+    /**
+     * The checksums of the file's chunks, read from it.
+     *
+     * @throws CorruptionException when they are not those that the footer was written with
+     */
+    ChunkTail readTail() {
+        ChunkTail tail;
+        try {
+            tail = ChunkTail.read(file);
+        } catch (ChunkMismatchException e) {
+            throw TableLayout.corruption(e);
+        } catch (ChainIoException e) {
+            throw TableLayout.failure(e);
+        }
+        if (tail.fileChecksum() != layout.fileChecksum() || tail.bodyBytes() != layout.bodyBytes()) {
+            tail.close();
+            throw TableLayout.checksumMismatch(path, layout.bodyBytes(), layout.fileChecksum(), tail.fileChecksum());
+        }
+        return tail;
     }
 
     /** Adds a reference; a new reader has one. The caller holds one already, or knows otherwise that it is open. */

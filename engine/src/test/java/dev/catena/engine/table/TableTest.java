@@ -17,6 +17,7 @@ import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.memory.NativeMemory;
 import dev.catena.io.memory.Xxh64;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -417,5 +418,39 @@ class TableTest {
             iterator.next();
         }
         assertTrue(!iterator.isValid(), what);
+    }
+
+    @Test
+    void aScrubReadsEveryChunkAndFindsAFlippedByte() throws IOException {
+        Path path = directory.resolve("scrubbed.table");
+        TableProperties properties = write(path, Model.random(new Random(5), 20_000, 100), 4096, 10, Compression.NONE);
+        TableReader table = open(path, properties);
+        try {
+            AtomicLong read = new AtomicLong();
+            table.scrub(runtime, read::addAndGet);
+            assertEquals(table.layout().bodyBytes(), read.get());
+
+            long at = table.layout().bodyBytes() / 2;
+            flip(path, at);
+            CorruptionException damage =
+                    assertThrows(CorruptionException.class, () -> table.scrub(runtime, bytes -> {}));
+            assertEquals(path, damage.file());
+            assertEquals(at / 65536 * 65536, damage.offset());
+            flip(path, at);
+            flip(path, table.layout().bodyBytes() + 3); // the checksum table
+            damage = assertThrows(CorruptionException.class, () -> table.scrub(runtime, bytes -> {}));
+            assertEquals(table.layout().bodyBytes(), damage.offset());
+        } finally {
+            table.release();
+        }
+    }
+
+    private static void flip(Path path, long at) throws IOException {
+        try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
+            file.seek(at);
+            int before = file.read();
+            file.seek(at);
+            file.write(before ^ 1);
+        }
     }
 }
