@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  * nothing.
  *
  * <p><b>For space.</b> When nothing else is to be done, levels are compacted, from level 0 down, until what is above the last level is at
- * most a fourth of it: overwritten values so take no more than that.
+ * most a fourth of it: overwritten values so take no more than that. Then deletions of ranges go down, until they have met all that they
+ * delete.
  */
 final class Picker {
     /** The last level's bytes for each byte above it that a store at rest may have. */
@@ -91,6 +92,7 @@ final class Picker {
         }
         return down(
                 best,
+                null,
                 best == 0
                         ? "level 0 has " + version.levelZeroTables() + " tables, and is compacted from "
                                 + options.levelZeroTrigger() + " on" + deletions(0)
@@ -138,19 +140,38 @@ final class Picker {
             }
         }
         if (above == 0 || above * REST <= version.bytes(last)) {
-            return null;
+            return forRanges();
         }
         return down(
                 best,
+                null,
                 "the store rests, and has " + (long) above
                         + " bytes above the last level, deletions counted, more than a fourth of the "
                         + version.bytes(last) + " there");
     }
 
-    /** Of tables of a level into the next one that is in use. */
-    private Compaction down(int level, String reason) {
+    /** Of a table with deletions of ranges, which are few bytes, but may stand for many below. */
+    private @Nullable Compaction forRanges() {
+        for (int level = 0; level < last; level++) {
+            for (TableFile table : version.level(level)) {
+                if (!table.reader().rangeDeletions().isEmpty()) {
+                    return down(
+                            level,
+                            table,
+                            "the store rests, and table " + table.meta().number() + " in level " + level
+                                    + " deletes ranges");
+                }
+            }
+        }
+        return null;
+    }
+
+    /** Of tables of a level into the next one that is in use: all when the level is not in use, else the given or the cheapest one. */
+    private Compaction down(int level, @Nullable TableFile chosen, String reason) {
         int output = output(level);
-        List<TableFile> upper = level < sizes.base() ? version.level(level) : List.of(cheapest(level, output));
+        List<TableFile> upper = level < sizes.base()
+                ? version.level(level)
+                : List.of(chosen == null ? cheapest(level, output) : chosen);
         return Compaction.of(version, level, upper, output, reason);
     }
 
