@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.catena.io.memory.NativeMemory;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -104,5 +105,17 @@ final class MemoryBudgetTest {
         Options options = Options.defaults().withMemoryBudget(BUDGET);
         assertThrows(IllegalArgumentException.class, () -> Db.open(directory, options));
         assertThrows(IllegalArgumentException.class, () -> Options.defaults().withMemoryBudget(1 << 20));
+    }
+
+    @Test
+    void aLeakIsReportedWithThePlaceOfItsAllocation() {
+        MemorySegment leaked = NativeMemory.allocate(16, "a test");
+        try {
+            String report = NativeMemory.describeLive();
+            assertTrue(report.contains("16 bytes of a test"), report);
+            assertTrue(report.contains("aLeakIsReportedWithThePlaceOfItsAllocation"), report);
+        } finally {
+            NativeMemory.free(leaked);
+        }
     }
 }
