@@ -1,5 +1,6 @@
 package dev.catena.compare;
 
+import dev.catena.engine.ColumnFamily;
 import dev.catena.engine.Db;
 import dev.catena.engine.DbIterator;
 import dev.catena.engine.Durability;
@@ -10,9 +11,11 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -40,6 +43,7 @@ import picocli.CommandLine.Spec;
             "  catena db DIR scan --from fruit/ --to fruit0 --limit 10",
             "  catena db DIR stats",
             "  catena db DIR levels",
+            "  catena db DIR --family cats get k",
             "  catena db DIR verify",
             "",
             "Exit codes: 0 done; 1 not found, damage found, or not done; 2 wrong usage."
@@ -57,6 +61,14 @@ final class DbCommand implements Runnable {
 
     @Option(names = "--hex", scope = ScopeType.INHERIT, description = "Keys and values are hexadecimal.")
     private boolean hex;
+
+    @Option(
+            names = "--family",
+            paramLabel = "NAME",
+            scope = ScopeType.INHERIT,
+            description =
+                    "The column family that keys are in, or that levels are shown of. Default: default; levels of all.")
+    private @Nullable String family;
 
     private DbCommand(PrintStream out) {
         this.out = out;
@@ -106,6 +118,16 @@ final class DbCommand implements Runnable {
         return (kept ? Options.stored(directory) : Options.defaults()).withBackend(null);
     }
 
+    /** The column family that is asked for. */
+    private ColumnFamily in(Db store) {
+        ColumnFamily found = family == null ? store : store.columnFamily(family);
+        if (found == null) {
+            throw new CommandFailure("no such column family: " + family + "; there are: "
+                    + store.columnFamilies().stream().map(ColumnFamily::name).collect(Collectors.joining(", ")));
+        }
+        return found;
+    }
+
     private Stats stats() {
         try (Db store = openReadOnly()) {
             return store.stats();
@@ -143,7 +165,7 @@ final class DbCommand implements Runnable {
         public Integer call() {
             byte[] value;
             try (Db store = db.openReadOnly()) {
-                value = store.get(db.parse(key));
+                value = db.in(store).get(db.parse(key));
             }
             if (value == null) {
                 throw new CommandFailure("no such key: " + key);
@@ -182,7 +204,7 @@ final class DbCommand implements Runnable {
             byte[] keyBytes = db.parse(key);
             byte[] valueBytes = db.parse(value);
             try (Db store = db.open(true)) {
-                store.put(keyBytes, valueBytes, Durability.SYNCED);
+                db.in(store).put(keyBytes, valueBytes, Durability.SYNCED);
             }
             return 0;
         }
@@ -208,7 +230,7 @@ final class DbCommand implements Runnable {
         public Integer call() {
             byte[] keyBytes = db.parse(key);
             try (Db store = db.open(false)) {
-                store.delete(keyBytes, Durability.SYNCED);
+                db.in(store).delete(keyBytes, Durability.SYNCED);
             }
             return 0;
         }
@@ -248,7 +270,7 @@ final class DbCommand implements Runnable {
             byte[] fromKey = from == null ? null : db.parse(from);
             byte[] toKey = to == null ? null : db.parse(to);
             try (Db store = db.openReadOnly();
-                    DbIterator iterator = store.iterator()) {
+                    DbIterator iterator = db.in(store).iterator()) {
                 if (fromKey == null) {
                     iterator.seekToFirst();
                 } else {
@@ -287,6 +309,9 @@ final class DbCommand implements Runnable {
             Stats stats = db.stats();
             row("backend", stats.backend());
             row("last sequence", grouped(stats.lastSequence()));
+            row(
+                    "column families",
+                    stats.families().stream().map(Stats.Family::name).collect(Collectors.joining(", ")));
             for (Stats.Level level : stats.levels()) {
                 row(
                         "level " + level.level(),
@@ -323,10 +348,25 @@ final class DbCommand implements Runnable {
 
         @Override
         public Integer call() {
-            Stats stats = db.stats();
+            List<Stats.Family> families = db.stats().families().stream()
+                    .filter(shown -> db.family == null || db.family.equals(shown.name()))
+                    .toList();
+            if (families.isEmpty()) {
+                throw new CommandFailure("no such column family: " + db.family);
+            }
+            for (Stats.Family shown : families) {
+                if (families.size() > 1) {
+                    db.out.println("column family " + shown.name());
+                }
+                print(shown.levels());
+            }
+            return 0;
+        }
+
+        private void print(List<Stats.Level> levels) {
             db.out.printf(
                     Locale.ROOT, "%5s %8s %18s %16s  %s%n", "level", "tables", "bytes", "entries", "compacted from");
-            for (Stats.Level level : stats.levels()) {
+            for (Stats.Level level : levels) {
                 db.out.printf(
                         Locale.ROOT,
                         "%5d %,8d %,18d %,16d  %s%n",
@@ -336,7 +376,6 @@ final class DbCommand implements Runnable {
                         level.entries(),
                         from(level));
             }
-            return 0;
         }
 
         private static String from(Stats.Level level) {

@@ -1,5 +1,6 @@
 package dev.catena.compare;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -84,6 +85,30 @@ final class DbCommandTest {
         assertTrue(lines.get(1).matches("0 2 [0-9,]+ 2 8 tables \\(25%\\)"), lines.get(1));
         assertEquals("1 0 0 0 not in use", lines.get(2));
         assertEquals("6 0 0 0 never: the last", lines.get(7));
+    }
+
+    @Test
+    void columnFamiliesAreReachedByName() {
+        Options small = Options.defaults().withMemtableBytes(1 << 20);
+        try (Db store = Db.open(directory, small)) {
+            byte[] key = {'k'};
+            store.put(key, "default".getBytes(UTF_8));
+            store.createColumnFamily("cats", small.withFilterBitsPerKey(3)).put(key, "cats".getBytes(UTF_8));
+        }
+        assertEquals("default\n", done("get", "k"));
+        assertEquals("cats\n", done("--family", "cats", "get", "k"));
+        done("--family", "cats", "put", "l", "more");
+        assertEquals("k\tcats\nl\tmore\n", done("--family", "cats", "scan"));
+        assertEquals("k\tdefault\n", done("scan"));
+        assertTrue(done("stats").contains("default, cats"));
+        assertTrue(done("levels").contains("column family cats"));
+        assertEquals(8, done("--family", "cats", "levels").lines().count());
+        Outcome outcome = db("--family", "dogs", "get", "k");
+        assertEquals(1, outcome.exit());
+        assertTrue(outcome.err().contains("dogs"), outcome.err());
+        try (Db store = Db.open(directory, Options.stored(directory))) { // a command leaves options as they are
+            assertEquals(3, store.columnFamilies().get(1).options().filterBitsPerKey());
+        }
     }
 
     @Test

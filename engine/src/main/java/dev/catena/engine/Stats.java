@@ -78,8 +78,13 @@ public record Stats(
     public record Level(int level, int tables, long bytes, long entries, long limit) {
         /** This level of two families. */
         Level plus(Level other) {
+            boolean isLast = limit == Long.MAX_VALUE || other.limit == Long.MAX_VALUE;
             return new Level(
-                    level, tables + other.tables, bytes + other.bytes, entries + other.entries, limit + other.limit);
+                    level,
+                    tables + other.tables,
+                    bytes + other.bytes,
+                    entries + other.entries,
+                    isLast ? Long.MAX_VALUE : limit + other.limit);
         }
 
         /** How much of what it may hold it holds; from 1 on it is compacted. */

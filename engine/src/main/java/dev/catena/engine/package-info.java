@@ -15,6 +15,10 @@
  * <p><b>One order.</b> Sequence numbers, the log's bytes and the memtable's entries come to be under one short lock, in one order. So
  * what a crash leaves is always a beginning of what was written, and a snapshot is a number.
  *
+ * <p><b>Column families</b> are maps of their own in one store ({@link dev.catena.engine.ColumnFamily}; inside, {@code Family}): each has
+ * memtables, tables and options, so that it is flushed, compacted and dropped on its own. Log, sequence numbers and manifest are shared, so
+ * that a batch over several families is one record, and a snapshot is of all of them.
+ *
  * <p><b>Readers take no lock.</b> They pin a {@code ReadState}, the memtables and the version of a moment, which is replaced and never
  * changed; what nobody pins any more is freed. An iterator so sees the store as it was, and compaction need not keep old versions of
  * keys for it: the iterator keeps the tables. A {@link dev.catena.engine.Snapshot}, which may live long, keeps no tables: for it
@@ -33,7 +37,7 @@
  * <p><b>Telling.</b> Each flush and compaction, with its reason, goes to a listener, the flight recorder and the file {@code LOG}
  * ({@link dev.catena.engine.event}). What the store was opened with stands in the file {@code OPTIONS} ({@code OptionsFile}).
  *
- * <p>Reading order: {@code Db}, {@code Store}, {@code ReadState}, {@code DbIterator}, {@code Snapshot}; then {@code Recovery},
+ * <p>Reading order: {@code Db}, {@code Store}, {@code Family}, {@code ReadState}, {@code DbIterator}, {@code Snapshot}; then {@code Recovery},
  * {@code Verifier}. Below: {@link dev.catena.engine.entry}, {@link dev.catena.engine.memtable}, {@link dev.catena.engine.log},
  * {@link dev.catena.engine.table}, {@link dev.catena.engine.version}, {@link dev.catena.engine.compaction}.
  */

@@ -3,7 +3,9 @@ package dev.catena.engine;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
@@ -11,34 +13,53 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Random operations on a store and on a sorted map, which must agree at every step; with tiny memtables and tables, and reopening. */
+/**
+ * Random operations on the column families of a store and on sorted maps, which must agree at every step; with tiny memtables and tables,
+ * families that come and go, and reopening.
+ */
 class ModelTest {
     @TempDir
     Path directory;
 
     private final long seed = Long.getLong("catena.seed", System.nanoTime());
     private final Random random = new Random(seed);
-    private final NavigableMap<byte[], byte[]> model = new TreeMap<>(Arrays::compareUnsigned);
+    /** What each family must hold, by name; a name is used once. */
+    private final Map<String, NavigableMap<byte[], byte[]>> models = new TreeMap<>();
+
+    private int familiesMade;
+
+    /** The family that the step is about, and what it must hold. */
+    private String at = ColumnFamily.DEFAULT;
+
+    private NavigableMap<byte[], byte[]> model = new TreeMap<>(Arrays::compareUnsigned);
     private final List<Walk> walks = new ArrayList<>();
     private final List<Moment> moments = new ArrayList<>();
 
     /** An iterator, and what it must show. */
-    private record Walk(DbIterator iterator, NavigableMap<byte[], byte[]> expected) {}
+    private record Walk(String family, DbIterator iterator, NavigableMap<byte[], byte[]> expected) {}
 
     /** A snapshot, and what it must show. */
-    private record Moment(Snapshot snapshot, NavigableMap<byte[], byte[]> expected) {}
+    private record Moment(Snapshot snapshot, Map<String, NavigableMap<byte[], byte[]>> all) {}
+
+    /** What a snapshot must show of the family that the step is about. */
+    private NavigableMap<byte[], byte[]> expected(Moment moment) {
+        return moment.all.getOrDefault(at, new TreeMap<>(Arrays::compareUnsigned));
+    }
 
     @ParameterizedTest
     @EnumSource(Compression.class)
@@ -52,15 +73,63 @@ class ModelTest {
                 .withBlockBytes(1024)
                 .withCompression(compression)
                 .withMergeOperator(new Appending(random.nextBoolean()));
+        models.put(at, model);
         for (int opening = 0; opening < 6; opening++) {
             try (Db db = Db.open(directory, options)) {
-                compareAll(db.iterator(), model);
+                compareFamilies(db);
                 for (int step = 0; step < 4000; step++) {
-                    step(db);
+                    turnTo(random(models.keySet()));
+                    step(db, family(db, at));
                 }
-                compareAll(db.iterator(), model);
+                compareFamilies(db);
                 assertEquals(List.of(), db.verify(VerifyListener.NONE).damages());
                 compareOpen(db);
+            }
+        }
+    }
+
+    private void turnTo(String family) {
+        at = family;
+        model = models.get(family);
+    }
+
+    private String random(Collection<String> names) {
+        return new ArrayList<>(names).get(random.nextInt(names.size()));
+    }
+
+    private static ColumnFamily family(Db db, String name) {
+        ColumnFamily found = db.columnFamily(name);
+        assertNotNull(found, name);
+        return found;
+    }
+
+    private void compareFamilies(Db db) {
+        assertEquals(
+                models.keySet(),
+                db.columnFamilies().stream().map(ColumnFamily::name).collect(Collectors.toCollection(TreeSet::new)));
+        models.forEach((name, expected) -> compareAll(family(db, name).iterator(), expected));
+    }
+
+    /** Makes a family or drops one. */
+    private void changeFamilies(Db store) {
+        if (models.size() < 4 || (models.size() < 6 && random.nextBoolean())) {
+            String name = "family " + familiesMade++;
+            ColumnFamily unused = store.createColumnFamily(
+                    name,
+                    store.options()
+                            .withMemtableBytes((64 + random.nextInt(128)) << 10)
+                            .withFilterBitsPerKey(random.nextInt(11)));
+            models.put(name, new TreeMap<>(Arrays::compareUnsigned));
+        } else if (!at.equals(ColumnFamily.DEFAULT)) {
+            ColumnFamily dropped = family(store, at);
+            store.dropColumnFamily(dropped);
+            models.remove(at);
+            assertThrows(ColumnFamilyDroppedException.class, () -> dropped.get(key()));
+            for (Walk walk : List.copyOf(walks)) {
+                if (walk.family.equals(at)) {
+                    assertThrows(ColumnFamilyDroppedException.class, walk.iterator::seekToFirst);
+                    walks.remove(walk);
+                }
             }
         }
     }
@@ -107,7 +176,7 @@ class ModelTest {
         return appended;
     }
 
-    private void step(Db db) {
+    private void step(Db store, ColumnFamily db) {
         int choice = random.nextInt(1000);
         if (choice < 60) {
             byte[] key = key();
@@ -136,11 +205,15 @@ class ModelTest {
             model.remove(key);
         } else if (choice < 660) {
             Batch batch = new Batch();
+            List<String> some = List.of(at, random(models.keySet()));
             for (int i = random.nextInt(30); i >= 0; i--) {
+                String name = random(some);
+                ColumnFamily family = family(store, name);
+                turnTo(name);
                 byte[] key = key();
                 int kind = random.nextInt(6);
                 if (kind < 2) {
-                    batch.delete(key);
+                    batch.delete(family, key);
                     model.remove(key);
                 } else if (random.nextInt(100) == 0) {
                     byte[] end = endOf(key);
@@ -148,15 +221,19 @@ class ModelTest {
                     deleteRange(key, end);
                 } else if (kind < 4) {
                     byte[] operand = value();
-                    batch.merge(key, operand);
+                    batch.merge(family, key, operand);
                     model.merge(key, operand, ModelTest::append);
-                } else {
+                } else if (name.equals(ColumnFamily.DEFAULT)) {
                     byte[] value = value();
                     batch.put(key, value);
                     model.put(key, value);
+                } else {
+                    byte[] value = value();
+                    batch.put(family, key, value);
+                    model.put(key, value);
                 }
             }
-            db.write(batch, durability());
+            store.write(batch, durability());
         } else if (choice < 900) {
             byte[] key = key();
             byte[] expected = model.get(key);
@@ -193,7 +270,7 @@ class ModelTest {
             }
         } else if (choice < 981) {
             if (walks.size() < 5) {
-                walks.add(new Walk(db.iterator(), new TreeMap<>(model)));
+                walks.add(new Walk(at, db.iterator(), new TreeMap<>(model)));
             } else {
                 Walk walk = walks.remove(random.nextInt(5));
                 compareAll(walk.iterator, walk.expected);
@@ -202,19 +279,21 @@ class ModelTest {
             db.flush();
         } else if (choice == 984) {
             db.compact();
+        } else if (choice == 985) {
+            changeFamilies(store);
         } else {
-            readTheSnapshots(db);
+            readTheSnapshots(store, db);
         }
     }
 
     /** An iterator with random bounds, now or at a snapshot, moved at random. */
-    private void walkUpAndDown(Db db) {
+    private void walkUpAndDown(ColumnFamily db) {
         IteratorOptions options = IteratorOptions.defaults();
         NavigableMap<byte[], byte[]> expected = model;
         if (!moments.isEmpty() && random.nextBoolean()) {
             Moment moment = moments.get(random.nextInt(moments.size()));
             options = options.withSnapshot(moment.snapshot);
-            expected = moment.expected;
+            expected = expected(moment);
         }
         NavigableMap<byte[], byte[]> shown = new TreeMap<>(expected);
         if (random.nextInt(3) == 0) {
@@ -270,9 +349,9 @@ class ModelTest {
         }
     }
 
-    private void multiGet(Db db) {
+    private void multiGet(ColumnFamily db) {
         Moment moment = moments.isEmpty() || random.nextBoolean() ? null : moments.get(random.nextInt(moments.size()));
-        NavigableMap<byte[], byte[]> expected = moment == null ? model : moment.expected;
+        NavigableMap<byte[], byte[]> expected = moment == null ? model : expected(moment);
         List<byte[]> keys = new ArrayList<>();
         for (int i = random.nextInt(60); i > 0; i--) {
             keys.add(
@@ -288,17 +367,19 @@ class ModelTest {
     }
 
     /** Opens a snapshot, or reads one and perhaps closes it. */
-    private void readTheSnapshots(Db db) {
+    private void readTheSnapshots(Db store, ColumnFamily db) {
         if (random.nextInt(8) == 0 && moments.size() < 5) {
-            moments.add(new Moment(db.snapshot(), new TreeMap<>(model)));
+            Map<String, NavigableMap<byte[], byte[]>> all = new TreeMap<>();
+            models.forEach((name, contents) -> all.put(name, new TreeMap<>(contents)));
+            moments.add(new Moment(store.snapshot(), all));
         } else if (!moments.isEmpty()) {
             Moment moment = moments.get(random.nextInt(moments.size()));
             for (int i = 0; i < 50; i++) {
-                byte[] key = random.nextBoolean() ? key() : keyOf(moment.expected);
-                assertArrayEquals(moment.expected.get(key), db.get(key, moment.snapshot));
+                byte[] key = random.nextBoolean() ? key() : keyOf(expected(moment));
+                assertArrayEquals(expected(moment).get(key), db.get(key, moment.snapshot));
             }
             if (random.nextInt(8) == 0) {
-                compareAll(db.iterator(moment.snapshot), moment.expected);
+                compareAll(db.iterator(moment.snapshot), expected(moment));
                 moment.snapshot.close();
                 moments.remove(moment);
             }
@@ -312,7 +393,7 @@ class ModelTest {
         return found == null ? key : found;
     }
 
-    private void seek(Db db) {
+    private void seek(ColumnFamily db) {
         byte[] from = key();
         try (DbIterator iterator = db.iterator()) {
             iterator.seek(from);
@@ -359,7 +440,10 @@ class ModelTest {
         }
         walks.clear();
         for (Moment moment : moments) {
-            compareAll(db.iterator(moment.snapshot), moment.expected);
+            for (String name : models.keySet()) {
+                turnTo(name);
+                compareAll(family(db, name).iterator(moment.snapshot), expected(moment));
+            }
         }
         moments.clear(); // those still open end with the store
     }

@@ -1,8 +1,9 @@
 /**
  * Which tables make up the store at a moment, and the manifest that records it.
  *
- * <p>A {@link dev.catena.engine.version.Version} is a set of tables by level, immutable and counted; a change makes a new one. The
- * {@link dev.catena.engine.version.VersionSet} makes changes, one at a time: it writes a
+ * <p>A {@link dev.catena.engine.version.Version} is a set of tables by level, immutable and counted; a change makes a new one. Each
+ * column family has a {@link dev.catena.engine.version.VersionSet}, which makes changes, and the store a
+ * {@link dev.catena.engine.version.Catalog} of them, which makes them one at a time: it writes a
  * {@link dev.catena.engine.version.Manifest} that says what is to be, and when that is durable lets readers have it. A table whose
  * last version goes is closed, and deleted if no manifest names it.
  *
