@@ -145,7 +145,8 @@ final class Background {
         }
     }
 
-    private static void join(Thread thread) {
+    /** Waits for a thread that was told to end; an interrupt does not hurry it. */
+    static void join(Thread thread) {
         boolean interrupted = false;
         while (thread.isAlive()) {
             try {

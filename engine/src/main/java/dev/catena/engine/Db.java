@@ -138,6 +138,11 @@ public final class Db extends ColumnFamily implements AutoCloseable {
         store.checkpoint(Objects.requireNonNull(directory));
     }
 
+    /** The damage that was met in tables since the store was opened, by reads, by compactions and by scrubbing; what is whole goes on working. */
+    public List<StoreDamage> damages() {
+        return store.damages.list();
+    }
+
     /** Figures about the store now. */
     public Stats stats() {
         return store.stats();

@@ -57,6 +57,11 @@ public final class DbIterator implements AutoCloseable {
         /** Hears that it was closed. */
         void iteratorClosed(DbIterator iterator);
 
+        /** Hears that reading failed; what to throw. */
+        default RuntimeException readFailed(RuntimeException e) {
+            return e instanceof ChainIoException failure ? Store.readFailed(failure) : e;
+        }
+
         /** What to throw when it is used after that. */
         default StoreException closedIterator() {
             return new StoreClosedException("iterator");
@@ -196,8 +201,8 @@ public final class DbIterator implements AutoCloseable {
                 entries.seek(key, length, Keys.seekTrailer(snapshot));
             }
             findVisible();
-        } catch (ChainIoException e) {
-            throw Store.readFailed(e);
+        } catch (ChainIoException | CorruptionException e) {
+            throw owner.readFailed(e);
         } finally {
             end();
         }
@@ -234,8 +239,8 @@ public final class DbIterator implements AutoCloseable {
                 entries.seekBefore(key, length, AFTER_VERSIONS);
             }
             findVisibleBefore();
-        } catch (ChainIoException e) {
-            throw Store.readFailed(e);
+        } catch (ChainIoException | CorruptionException e) {
+            throw owner.readFailed(e);
         } finally {
             end();
         }
@@ -266,8 +271,8 @@ public final class DbIterator implements AutoCloseable {
                 entries.next();
             }
             findVisible();
-        } catch (ChainIoException e) {
-            throw Store.readFailed(e);
+        } catch (ChainIoException | CorruptionException e) {
+            throw owner.readFailed(e);
         } finally {
             end();
         }
@@ -287,8 +292,8 @@ public final class DbIterator implements AutoCloseable {
                 entries.seekBefore(settled.address(), settledLength, BEFORE_VERSIONS);
             }
             findVisibleBefore();
-        } catch (ChainIoException e) {
-            throw Store.readFailed(e);
+        } catch (ChainIoException | CorruptionException e) {
+            throw owner.readFailed(e);
         } finally {
             end();
         }

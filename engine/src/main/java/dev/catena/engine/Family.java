@@ -110,7 +110,15 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                 store::openSnapshots,
                 this::isCancelled,
                 store.account);
-        compactor = new Compactor(store.runtime, versions, options, writer, this::install, store.events, store.limiter);
+        compactor = new Compactor(
+                store.runtime,
+                versions,
+                options,
+                writer,
+                this::install,
+                store.damages::seen,
+                store.events,
+                store.limiter);
         active = new Sealable(new Memtable(options.memtableBytes(), store.account), NO_LOG);
         roomUntil = checkStep();
     }
@@ -229,6 +237,9 @@ final class Family implements DbIterator.Owner, AutoCloseable {
             long used = active.memtable.memoryBytes();
             String why;
             if (tables >= Throttle.STOP_TABLES) {
+                if (compactor.isStuck(state().version)) {
+                    store.damages.check(name);
+                }
                 why = "level 0 has " + tables + " tables: writes stop";
             } else if (used >= options.memtableBytes()) {
                 if (canSeal()) {
@@ -360,8 +371,8 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         ReadState state = pin(stripe);
         try {
             return state.get(key, length, store.sequence(snapshot), sink) == Lookup.FOUND;
-        } catch (ChainIoException e) {
-            throw Store.readFailed(e);
+        } catch (ChainIoException | CorruptionException e) {
+            throw readFailed(e);
         } finally {
             state.unpin(stripe);
         }
@@ -374,8 +385,8 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         try (MultiLookup lookup = new MultiLookup(keys, store.sequence(snapshot))) {
             state.get(lookup);
             return lookup.values();
-        } catch (ChainIoException e) {
-            throw Store.readFailed(e);
+        } catch (ChainIoException | CorruptionException e) {
+            throw readFailed(e);
         } finally {
             state.unpin(stripe);
         }
@@ -410,6 +421,13 @@ final class Family implements DbIterator.Owner, AutoCloseable {
             iterators.remove(iterator);
         }
         iterator.state().release();
+    }
+
+    @Override
+    public RuntimeException readFailed(RuntimeException e) {
+        return e instanceof CorruptionException damage
+                ? store.damages.seen(damage)
+                : DbIterator.Owner.super.readFailed(e);
     }
 
     @Override
@@ -457,13 +475,18 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         return done;
     }
 
-    /** Merges everything into one level, and waits for it. */
+    /**
+     * Merges everything into one level, and waits for it.
+     *
+     * @throws CorruptionException when a table is damaged: nothing is merged with it
+     */
     void compact() {
         try {
             compact(null, null).join(); // an interrupt does not end it, and stays
         } catch (CompletionException e) {
             throw e.getCause() instanceof StoreException failure ? failure : e;
         }
+        store.damages.check(name);
     }
 
     /** Writes the oldest sealed memtable as tables; in the flush thread. */

@@ -2,6 +2,7 @@ package dev.catena.engine;
 
 import dev.catena.engine.version.StoreDirectory;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -55,6 +56,8 @@ public final class Options {
     private long backgroundBytesPerSecond;
 
     private StoreListener listener = StoreListener.NONE;
+    private long scrubBytesPerSecond = 4L << 20;
+    private Duration scrubInterval = Duration.ofDays(1);
 
     /** An option as text. */
     private record Kept(String name, Function<Options, Object> value, BiFunction<Options, String, Options> change) {}
@@ -96,6 +99,10 @@ public final class Options {
                     "backgroundBytesPerSecond",
                     Options::backgroundBytesPerSecond,
                     (o, text) -> o.withBackgroundBytesPerSecond(Long.parseLong(text))),
+                    "scrubBytesPerSecond",
+                    Options::scrubBytesPerSecond,
+                    (o, text) -> o.withScrubBytesPerSecond(Long.parseLong(text))),
+            new Kept("scrubInterval", Options::scrubInterval, (o, text) -> o.withScrubInterval(Duration.parse(text))),
             new Kept(OptionsFile.MERGE_OPERATOR, o -> o.mergeOperatorName, Options::withMergeOperatorNamed));
 
     private Options() {}
@@ -104,6 +111,8 @@ public final class Options {
         createIfMissing = other.createIfMissing;
         memtableBytes = other.memtableBytes;
         memtables = other.memtables;
+        scrubBytesPerSecond = other.scrubBytesPerSecond;
+        scrubInterval = other.scrubInterval;
         cacheBytes = other.cacheBytes;
         memoryBudget = other.memoryBudget;
         blockBytes = other.blockBytes;
@@ -296,6 +305,33 @@ public final class Options {
     /** See {@link #withBackgroundBytesPerSecond}. */
     public long backgroundBytesPerSecond() {
         return backgroundBytesPerSecond;
+    }
+
+    /**
+     * How fast tables are read in the background to see whether they are still whole: bytes a second; 0 for never. What is
+     * damaged is told to the listener and in {@link Db#damages}. Default 4 MiB.
+     */
+    public Options withScrubBytesPerSecond(long bytes) {
+        check("scrubBytesPerSecond", bytes, 0, 1L << 40);
+        return with(copy -> copy.scrubBytesPerSecond = bytes);
+    }
+
+    /** How often all tables are read so: from the beginning of a pass to that of the next. Default a day; the first begins 10 minutes after opening, or sooner with a shorter interval. */
+    public Options withScrubInterval(Duration interval) {
+        if (interval.isNegative() || interval.isZero()) {
+            throw new IllegalArgumentException("scrubInterval is " + interval + ": more than zero is allowed");
+        }
+        return with(copy -> copy.scrubInterval = interval);
+    }
+
+    /** See {@link #withScrubBytesPerSecond}. */
+    public long scrubBytesPerSecond() {
+        return scrubBytesPerSecond;
+    }
+
+    /** See {@link #withScrubInterval}. */
+    public Duration scrubInterval() {
+        return scrubInterval;
     }
 
     /** See {@link #withListener}. */

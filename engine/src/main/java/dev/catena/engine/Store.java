@@ -93,7 +93,10 @@ final class Store {
     /** Signalled when memtables, versions, requests or health change. */
     final Condition changed = appendLock.newCondition();
 
+    final Damages damages = new Damages(this);
+
     private final Background background = new Background(this);
+    private final Scrubber scrubber;
 
     /** The newest visible operation. Moved under the append lock. */
     private volatile long lastSequence;
@@ -211,6 +214,8 @@ final class Store {
         for (Family family : families) {
             family.open(log == null ? 0 : log.number());
         }
+        scrubber = new Scrubber(
+                this, options.scrubBytesPerSecond(), options.scrubInterval().toNanos());
         readers.allowCoreThreadTimeOut(true);
     }
 
@@ -241,6 +246,7 @@ final class Store {
         events.note("opened with operations up to " + lastSequence + ", backend " + runtime.backend() + ", " + options);
         log().start();
         background.start();
+        scrubber.start();
     }
 
     // ---- Column families.
@@ -873,6 +879,7 @@ final class Store {
         gate.awaitEmpty();
         readers.shutdown(); // what waits there finds the store closed
         background.join();
+        scrubber.stop();
         try (Undo undo = new Undo()) {
             undo.add(directoryLock);
             undo.add(events);

@@ -1,5 +1,6 @@
 package dev.catena.engine.compaction;
 
+import dev.catena.engine.CorruptionException;
 import dev.catena.engine.Options;
 import dev.catena.engine.StoreEvent;
 import dev.catena.engine.entry.InternalIterator;
@@ -25,11 +26,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Does compactions: inputs are read past the cache with every chunk verified on the way, merged, and written as new tables; the
- * change becomes durable in one manifest; then the inputs go. Damage found in an input stops it with the inputs kept.
+ * change becomes durable in one manifest; then the inputs go. Damage found in an input stops it with the inputs kept, and from
+ * then on that table is left alone ({@link Picker}).
  *
  * <p>Used by the compaction thread alone; counters may be read by any.
  */
@@ -42,6 +45,7 @@ public final class Compactor {
     private final Options options;
     private final TableWriter writer;
     private final Consumer<Version> install;
+    private final UnaryOperator<CorruptionException> damaged;
     private final Events events;
     private final RateLimiter limiter;
 
@@ -72,6 +76,7 @@ public final class Compactor {
 
     /**
      * @param install makes a new version visible to readers
+     * @param damaged hears of damage in an input, and marks the table
      * @param events hears of compactions
      * @param limiter holds the writing of tables back
      */
@@ -81,6 +86,7 @@ public final class Compactor {
             Options options,
             TableWriter writer,
             Consumer<Version> install,
+            UnaryOperator<CorruptionException> damaged,
             Events events,
             RateLimiter limiter) {
         this.runtime = runtime;
@@ -88,6 +94,7 @@ public final class Compactor {
         this.options = options;
         this.writer = writer;
         this.install = install;
+        this.damaged = damaged;
         this.events = events;
         this.limiter = limiter;
     }
@@ -185,11 +192,17 @@ public final class Compactor {
         return LevelSizes.of(version, options).limits();
     }
 
+    /** Whether damaged tables keep level 0 from being compacted. */
+    public boolean isStuck(Version version) {
+        return new Picker(version, options, Long.MAX_VALUE, Set.of()).isStuck();
+    }
+
     /** Counters so far. */
     public Counters counters() {
         return new Counters(compactions.sum(), moves.sum(), readBytes.sum(), writtenBytes.sum());
     }
 
+    /** Also true when damage was met: what can be done without that table is to be seen anew. */
     private boolean run(Function<Picker, @Nullable Compaction> choice, @Nullable ManualCompaction asked) {
         Version version = versions.retainCurrent();
         try {
@@ -215,6 +228,12 @@ public final class Compactor {
                 writtenBytes.add(bytes);
             }
             span.end(event(compaction, isMove, tables, bytes, span.nanos()));
+            return true;
+        } catch (CorruptionException e) {
+            CorruptionException seen = damaged.apply(e);
+            if (version.tables().stream().allMatch(table -> table.damage() == null)) {
+                throw seen; // not in a table
+            }
             return true;
         } finally {
             version.release();

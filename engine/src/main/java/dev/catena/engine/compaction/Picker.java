@@ -5,8 +5,11 @@ import dev.catena.engine.version.TableFile;
 import dev.catena.engine.version.Version;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +26,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>For space.</b> When nothing else is to be done, levels are compacted, from level 0 down, until what is above the last level is at
  * most a fourth of it: overwritten values so take no more than that. Then deletions of ranges go down, until they have met all that they
  * delete.
+ *
+ * <p><b>Damaged tables</b> stay where they are, and so do those that could only be compacted together with them.
  */
 final class Picker {
     /** The last level's bytes for each byte above it that a store at rest may have. */
@@ -76,28 +81,35 @@ final class Picker {
     /** The most urgent compaction; null when none is due. */
     @Nullable
     Compaction urgent() {
-        int best = 0;
-        double bestScore = Math.max(
-                (double) version.levelZeroTables() / options.levelZeroTrigger(),
-                (weight(0) - version.bytes(0)) / options.levelOneBytes());
-        for (int level = 1; level < last; level++) {
-            double score = sizes.score(level, weight(level));
-            if (score > bestScore) {
-                best = level;
-                bestScore = score;
-            }
-        }
-        if (bestScore < 1) {
-            return ofGarbage();
-        }
-        return down(
-                best,
-                null,
-                best == 0
-                        ? "level 0 has " + version.levelZeroTables() + " tables, and is compacted from "
-                                + options.levelZeroTrigger() + " on" + deletions(0)
-                        : "level " + best + " has " + version.bytes(best) + " bytes, and is compacted from "
-                                + sizes.limits()[best] + " on" + deletions(best));
+        Compaction bySize = IntStream.range(0, last)
+                .filter(level -> score(level) >= 1)
+                .boxed()
+                .sorted(Comparator.comparingDouble(this::score).reversed())
+                .map(level -> down(
+                        level,
+                        null,
+                        level == 0
+                                ? "level 0 has " + version.levelZeroTables() + " tables, and is compacted from "
+                                        + options.levelZeroTrigger() + " on" + deletions(0)
+                                : "level " + level + " has " + version.bytes(level) + " bytes, and is compacted from "
+                                        + sizes.limits()[level] + " on" + deletions(level)))
+                .filter(Objects::nonNull)
+                .findFirst()
+                .orElse(null);
+        return bySize != null ? bySize : ofGarbage();
+    }
+
+    private double score(int level) {
+        return level == 0
+                ? Math.max(
+                        (double) version.levelZeroTables() / options.levelZeroTrigger(),
+                        (weight(0) - version.bytes(0)) / options.levelOneBytes())
+                : sizes.score(level, weight(level));
+    }
+
+    /** Whether damaged tables keep level 0 from being compacted. */
+    boolean isStuck() {
+        return !version.level(0).isEmpty() && down(0, null, "") == null;
     }
 
     private String deletions(int level) {
@@ -123,7 +135,8 @@ final class Picker {
 
     /** Whether a merge gets rid of a table's garbage. */
     private boolean isDroppable(TableFile table) {
-        return table.meta().garbage() > 0
+        return isWhole(table)
+                && table.meta().garbage() > 0
                 && table.meta().largestSequence() <= oldestSnapshot
                 && !rewritten.contains(table.meta().number());
     }
@@ -154,25 +167,35 @@ final class Picker {
     private @Nullable Compaction forRanges() {
         for (int level = 0; level < last; level++) {
             for (TableFile table : version.level(level)) {
-                if (!table.reader().rangeDeletions().isEmpty()) {
-                    return down(
-                            level,
-                            table,
-                            "the store rests, and table " + table.meta().number() + " in level " + level
-                                    + " deletes ranges");
+                Compaction compaction = table.reader().rangeDeletions().isEmpty()
+                        ? null
+                        : down(
+                                level,
+                                table,
+                                "the store rests, and table " + table.meta().number() + " in level " + level
+                                        + " deletes ranges");
+                if (compaction != null) {
+                    return compaction;
                 }
             }
         }
         return null;
     }
 
-    /** Of tables of a level into the next one that is in use: all when the level is not in use, else the given or the cheapest one. */
-    private Compaction down(int level, @Nullable TableFile chosen, String reason) {
+    /**
+     * Of tables of a level into the next one that is in use: all when the level is not in use, else the given or the cheapest one. Null if
+     * damaged ones are in the way.
+     */
+    private @Nullable Compaction down(int level, @Nullable TableFile chosen, String reason) {
         int output = output(level);
-        List<TableFile> upper = level < sizes.base()
-                ? version.level(level)
-                : List.of(chosen == null ? cheapest(level, output) : chosen);
-        return Compaction.of(version, level, upper, output, reason);
+        boolean all = level < sizes.base();
+        TableFile one = all || chosen != null ? chosen : cheapest(level, output);
+        if (!all && one == null) {
+            return null;
+        }
+        List<TableFile> upper = all || one == null ? version.level(level) : List.of(one);
+        Compaction compaction = Compaction.of(version, level, upper, output, reason);
+        return isWhole(compaction) ? compaction : null;
     }
 
     /** Where tables of a level go. */
@@ -186,10 +209,18 @@ final class Picker {
         return output;
     }
 
-    /** The table of a level that has the fewest bytes in the level below it, for its own. */
-    private TableFile cheapest(int level, int output) {
+    private static boolean isWhole(Compaction compaction) {
+        return compaction.tables().stream().allMatch(Picker::isWhole);
+    }
+
+    private static boolean isWhole(TableFile table) {
+        return table.damage() == null;
+    }
+
+    /** The table of a level that has the fewest bytes in the level below it, for its own; null if all meet damaged ones. */
+    private @Nullable TableFile cheapest(int level, int output) {
         List<TableFile> below = version.level(output);
-        TableFile best = version.level(level).getFirst();
+        TableFile best = null;
         double bestRatio = Double.MAX_VALUE;
         int first = 0;
         for (TableFile table : version.level(level)) {
@@ -197,11 +228,13 @@ final class Picker {
                 first++;
             }
             long bytes = 0;
+            boolean whole = isWhole(table);
             for (int i = first; i < below.size() && !isBefore(table, below.get(i)); i++) {
                 bytes += below.get(i).meta().bytes();
+                whole &= isWhole(below.get(i));
             }
             double ratio = bytes / weight(table);
-            if (ratio < bestRatio) {
+            if (whole && ratio < bestRatio) {
                 bestRatio = ratio;
                 best = table;
             }
@@ -226,11 +259,13 @@ final class Picker {
         for (TableFile table : version.level(last)) {
             needed |= isDroppable(table);
         }
-        return needed ? new Compaction(-1, last, inputs, "compact asked for") : null;
+        Compaction compaction = new Compaction(-1, last, inputs, "compact asked for");
+        return needed && isWhole(compaction) ? compaction : null;
     }
 
     /**
-     * Of a level's tables with keys of a range, to the level below; of the last level those with garbage. Null when there are none.
+     * Of a level's tables with keys of a range, to the level below; of the last level those with garbage. Null when there are none,
+     * or damaged ones are in the way.
      *
      * @param begin the smallest key of the range; null for no bound
      * @param end the smallest key above the range; null for no bound
@@ -247,11 +282,12 @@ final class Picker {
             return null;
         }
         // Level 0 goes as a whole: older tables in it may have the same keys.
-        return Compaction.of(
+        Compaction compaction = Compaction.of(
                 version,
                 level,
                 level == 0 ? version.level(0) : found,
                 level == last ? last : output(level),
                 "compact of a range asked for");
+        return isWhole(compaction) ? compaction : null;
     }
 }

@@ -1,5 +1,6 @@
 package dev.catena.engine.event;
 
+import dev.catena.engine.StoreDamage;
 import dev.catena.engine.StoreEvent;
 import dev.catena.engine.StoreListener;
 import java.time.Instant;
@@ -103,6 +104,16 @@ public final class Events implements AutoCloseable {
         recorded.reason = String.valueOf(cause);
         recorded.commit();
         tell("failure: the store is read-only: " + cause, () -> listener.failed(cause));
+    }
+
+    /** Says that damage was found. */
+    public void damaged(StoreDamage damage) {
+        DamageEvent recorded = new DamageEvent();
+        recorded.file = damage.file().toString();
+        recorded.offset = damage.offset();
+        recorded.found = damage.toString();
+        recorded.commit();
+        tell("damage: " + damage, () -> listener.damaged(damage));
     }
 
     /** Notes something in the text alone. */

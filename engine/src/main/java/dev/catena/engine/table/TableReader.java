@@ -21,6 +21,7 @@ import java.lang.ref.Reference;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongConsumer;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -284,17 +285,18 @@ public final class TableReader {
      * Reads every chunk of the file from the device, past the page cache if the file system can, and has its checksum compared by whoever
      * steers chains: what was written is still there. Decodes nothing.
      *
-     * @param pace hears the bytes of each chunk, and may wait before more is read
+     * @param goesOn hears the bytes of each chunk, may wait, and says whether more is to be read
      * @throws CorruptionException at the first damage
      */
-    public void scrub(ChainRuntime runtime, LongConsumer pace) {
+    public void scrub(ChainRuntime runtime, LongPredicate goesOn) {
         retain();
         try (ChunkTail tail = readTail();
                 ChainFile device = runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.DIRECT);
                 ChunkReader chunks =
                         new ChunkReader(runtime, device, tail.checksums(), layout.bodyBytes(), 0, SCRUB_CHUNKS)) {
-            for (MemorySegment chunk = chunks.next(); chunk != null; chunk = chunks.next()) {
-                pace.accept(chunk.byteSize());
+            MemorySegment chunk = chunks.next();
+            while (chunk != null && goesOn.test(chunk.byteSize())) {
+                chunk = chunks.next();
             }
         } catch (ChunkMismatchException e) {
             throw TableLayout.corruption(e);

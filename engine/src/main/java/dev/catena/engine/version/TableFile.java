@@ -1,5 +1,6 @@
 package dev.catena.engine.version;
 
+import dev.catena.engine.CorruptionException;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.MergingIterator;
@@ -12,6 +13,7 @@ import java.nio.ByteOrder;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An open table and who still needs it. Each {@link Version} that has the table holds a reference; when the last is given back the
@@ -25,6 +27,7 @@ public final class TableFile implements LevelIterator.Source {
     private final long largestPrefix;
     private final AtomicInteger references = new AtomicInteger(1);
     private volatile boolean obsolete;
+    private volatile @Nullable CorruptionException damage;
 
     /**
      * Takes over the reader; the caller holds the first reference.
@@ -76,6 +79,18 @@ public final class TableFile implements LevelIterator.Source {
     int compareSmallest(long key, int length, long keyPrefix) {
         int order = Long.compareUnsigned(smallestPrefix, keyPrefix);
         return order != 0 ? order : Keys.compare(meta.smallest(), key, length);
+    }
+
+    /** Says that it is damaged: it is read, as far as that goes, and not compacted. The first damage stays. */
+    public void markDamaged(CorruptionException e) {
+        if (damage == null) {
+            damage = e;
+        }
+    }
+
+    /** What is damaged in it, as far as is known; null for nothing. */
+    public @Nullable CorruptionException damage() {
+        return damage;
     }
 
     /** Says that no manifest names it any more. */
