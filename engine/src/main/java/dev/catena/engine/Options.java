@@ -99,6 +99,7 @@ public final class Options {
                     "backgroundBytesPerSecond",
                     Options::backgroundBytesPerSecond,
                     (o, text) -> o.withBackgroundBytesPerSecond(Long.parseLong(text))),
+            new Kept(
                     "scrubBytesPerSecond",
                     Options::scrubBytesPerSecond,
                     (o, text) -> o.withScrubBytesPerSecond(Long.parseLong(text))),
