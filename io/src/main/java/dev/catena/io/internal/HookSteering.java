@@ -9,6 +9,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.security.SecureRandom;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * The steering program of the {@code kernel-hook} backend, attached to a tracepoint for as long as this is open.
@@ -19,6 +20,10 @@ import java.security.SecureRandom;
  */
 final class HookSteering extends Steering {
     private static final int OWNER_BYTES = 16;
+    /** How long a busy machine may leave a submission thread without a processor. */
+    private static final long PATIENCE_NANOS = 10_000_000_000L;
+
+    private static final long SPIN_NANOS = 100_000;
 
     private final BpfMap owners;
     private final BpfLink link;
@@ -80,9 +85,16 @@ final class HookSteering extends Steering {
                 ChainLayout.userData(ChainLayout.KIND_REGISTER, number, 0, 0, 0) | nonce);
         if (resident) {
             ring.wake();
-            long deadline = System.nanoTime() + 1_000_000_000L;
-            while (memory.getIntAcquire(entry + ChainLayout.Ring.REGISTERED) == 0 && System.nanoTime() < deadline) {
-                Thread.onSpinWait();
+            long began = System.nanoTime();
+            for (long waited = 0;
+                    memory.getIntAcquire(entry + ChainLayout.Ring.REGISTERED) == 0 && waited < PATIENCE_NANOS;
+                    waited = System.nanoTime() - began) {
+                if (waited < SPIN_NANOS) {
+                    Thread.onSpinWait();
+                } else {
+                    LockSupport.parkNanos(SPIN_NANOS); // the submission thread may want this processor
+                    ring.wake();
+                }
             }
         } else {
             ring.enter(1, 1);
