@@ -217,7 +217,7 @@ class ModelTest {
                     model.remove(key);
                 } else if (random.nextInt(100) == 0) {
                     byte[] end = endOf(key);
-                    batch.deleteRange(key, end);
+                    batch.deleteRange(family, key, end);
                     deleteRange(key, end);
                 } else if (kind < 4) {
                     byte[] operand = value();
