@@ -31,8 +31,13 @@ final class Backpressure {
     }
 
     /** Nanoseconds that a writer of so many bytes should sleep, mostly 0. */
-    long delayNanos(int levelZeroTables, long bytes) {
-        return throttle.delayNanos(levelZeroTables, bytes);
+    long delayNanos(int levelZeroTables, double full, long bytes) {
+        return throttle.delayNanos(levelZeroTables, full, bytes);
+    }
+
+    /** See {@link Throttle#flushed}. */
+    void flushed(long bytes, long nanos) {
+        throttle.flushed(bytes, nanos);
     }
 
     /** Says that a writer has to wait. */

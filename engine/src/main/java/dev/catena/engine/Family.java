@@ -94,6 +94,12 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     /** Up to so many bytes in the active memtable a write need not look any further. */
     private long roomUntil;
 
+    /** Whether no other memtable may be begun before a flush ends. */
+    private boolean crowded;
+
+    /** Writers that wait for room. */
+    private int waiting;
+
     /** Of the store's last sequence number, tables in a state that says so; not open yet. */
     Family(Store store, VersionSet versions, Options options) {
         this.store = store;
@@ -215,13 +221,17 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         store.health.check();
         check();
         int levelZero = state().version.levelZeroTables();
-        if (active.memtable.memoryBytes() < roomUntil && levelZero < Throttle.SLOW_TABLES) {
+        if (!crowded && active.memtable.memoryBytes() < roomUntil && levelZero < Throttle.SLOW_TABLES) {
             backpressure.end();
             return;
         }
-        long delay = backpressure.delayNanos(levelZero, bytes);
+        double full = crowded ? (double) active.memtable.memoryBytes() / options.memtableBytes() : 0;
+        long delay = backpressure.delayNanos(levelZero, full, bytes);
         if (delay > 0) {
-            backpressure.begin(named("level 0 has " + levelZero + " tables"));
+            backpressure.begin(named(
+                    levelZero >= Throttle.SLOW_TABLES
+                            ? "level 0 has " + levelZero + " tables"
+                            : immutables.size() + " full memtables wait to be written"));
             backpressure.held(delay);
             store.appendLock.unlock();
             try {
@@ -255,7 +265,9 @@ final class Family implements DbIterator.Owner, AutoCloseable {
             }
             backpressure.begin(named(why));
             long began = System.nanoTime();
+            waiting++;
             store.changed.awaitUninterruptibly();
+            waiting--;
             backpressure.held(System.nanoTime() - began);
             store.checkOpen();
         }
@@ -283,6 +295,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         immutables.addLast(active);
         active = new Sealable(next, log);
         roomUntil = checkStep();
+        crowded = !canSeal();
         replaceState(state().version);
     }
 
@@ -504,11 +517,17 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         } finally {
             store.appendLock.unlock();
         }
+        long began = System.nanoTime();
         try {
             flush(oldest, nextLog, version -> {
                 store.appendLock.lock();
                 try {
                     immutables.removeFirst();
+                    crowded = !canSeal();
+                    backpressure.flushed(oldest.memtable.memoryBytes(), System.nanoTime() - began);
+                    if (!crowded && waiting == 0 && version.levelZeroTables() < Throttle.SLOW_TABLES) {
+                        backpressure.end();
+                    }
                     replaceState(version);
                 } finally {
                     store.appendLock.unlock();

@@ -3,9 +3,16 @@ package dev.catena.engine;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Slows writers down before they have to stop: from {@link #SLOW_TABLES} tables in level 0 on, writes go on at a rate that falls with
- * every further table, until at {@link #STOP_TABLES} they wait. The delay of single writes is gathered until it is worth a sleep.
- * Used under the append lock.
+ * Slows writers down before they have to stop, by two things that may run full.
+ *
+ * <p><b>Level 0.</b> From {@link #SLOW_TABLES} tables on, writes go on at a rate that falls with every further table, until at
+ * {@link #STOP_TABLES} they wait.
+ *
+ * <p><b>Memtables.</b> While no other memtable may be begun because one is being flushed, writes into the second half of the active one go
+ * on at a rate that falls with the room left: so that it is full when the flush ends, about, and not long before.
+ *
+ * <p>The delay of single writes is gathered until it is worth a sleep, and a long one is spread over the writes that follow. Used under
+ * the append lock.
  */
 final class Throttle {
     static final int SLOW_TABLES = 20;
@@ -15,22 +22,49 @@ final class Throttle {
     private static final double BYTES_PER_SECOND_MIN = 4 << 20;
     private static final long SLEEP_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
+    /** One write sleeps no longer at a time. */
+    static final long SLEEP_NANOS_MAX = TimeUnit.MILLISECONDS.toNanos(20);
+
+    /** With that, writes as fast as ever until the half leave a twentieth of the memtable free when the flush ends. */
+    private static final double STEEPNESS = 8.0 / 3;
+
+    /** Share of the flush's rate at which writes go on at least. */
+    private static final double SLOWEST = 0.02;
+
     private long debtNanos;
 
-    /** Nanoseconds that a writer of so many bytes should sleep, mostly 0. */
-    long delayNanos(int levelZeroTables, long bytes) {
-        if (levelZeroTables < SLOW_TABLES) {
+    /** How fast memtables are flushed, in bytes of theirs a second. */
+    private double flushRate = BYTES_PER_SECOND_MAX;
+
+    /** Says that a memtable of so many bytes was flushed. */
+    void flushed(long bytes, long nanos) {
+        flushRate = (flushRate + bytes * 1e9 / Math.max(1, nanos)) / 2;
+    }
+
+    /**
+     * Nanoseconds that a writer of so many bytes should sleep, mostly 0.
+     *
+     * @param full how much of the active memtable is used, when no other may be begun; else 0
+     */
+    long delayNanos(int levelZeroTables, double full, long bytes) {
+        double rate = Double.MAX_VALUE;
+        if (levelZeroTables >= SLOW_TABLES) {
+            double fraction = Math.min(1, (double) (levelZeroTables - SLOW_TABLES) / (STOP_TABLES - SLOW_TABLES));
+            rate = BYTES_PER_SECOND_MAX * Math.pow(BYTES_PER_SECOND_MIN / BYTES_PER_SECOND_MAX, fraction);
+        }
+        if (full > 0.5) {
+            rate = Math.min(rate, flushRate * Math.max(SLOWEST, STEEPNESS * (1 - full)));
+        }
+        if (rate == Double.MAX_VALUE) {
             debtNanos = 0;
             return 0;
         }
-        double fraction = Math.min(1, (double) (levelZeroTables - SLOW_TABLES) / (STOP_TABLES - SLOW_TABLES));
-        double rate = BYTES_PER_SECOND_MAX * Math.pow(BYTES_PER_SECOND_MIN / BYTES_PER_SECOND_MAX, fraction);
         debtNanos += (long) (bytes / rate * 1e9);
         if (debtNanos < SLEEP_NANOS) {
             return 0;
         }
-        long delay = debtNanos;
-        debtNanos = 0;
+        long delay = Math.min(debtNanos, SLEEP_NANOS_MAX);
+        debtNanos -= delay;
         return delay;
     }
 }

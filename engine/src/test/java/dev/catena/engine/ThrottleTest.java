@@ -1,0 +1,64 @@
+package dev.catena.engine;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+/** Writers are slowed down rather than stopped; in a time of the test's own. */
+class ThrottleTest {
+    private static final long MEMTABLE = 64 << 20;
+    private static final double FLUSH_NANOS = 1e9;
+
+    /** Writers four times as fast as the flush do not fill the second memtable before the flush of the first ends, but nearly. */
+    @Test
+    void theMemtableIsFullWhenTheFlushEnds() {
+        Throttle throttle = new Throttle();
+        for (int i = 0; i < 20; i++) {
+            throttle.flushed(MEMTABLE, (long) FLUSH_NANOS);
+        }
+        double now = 0;
+        long used = 0;
+        while (now < FLUSH_NANOS) {
+            long delay = throttle.delayNanos(0, (double) used / MEMTABLE, 128);
+            assertTrue(delay <= Throttle.SLEEP_NANOS_MAX, delay + " ns");
+            now += delay + 128 * FLUSH_NANOS / 4 / MEMTABLE;
+            used += 128;
+            assertTrue(used < MEMTABLE, "full after " + now + " ns");
+        }
+        assertTrue(used > 0.85 * MEMTABLE, used + " bytes only: slower than need be");
+    }
+
+    @Test
+    void nobodyIsHeldBackWithoutNeed() {
+        Throttle throttle = new Throttle();
+        for (int i = 0; i < 100_000; i++) {
+            assertEquals(0, throttle.delayNanos(Throttle.SLOW_TABLES - 1, 0.5, 1000));
+        }
+    }
+
+    /** A large value's delay is taken in pieces, none of them long. */
+    @Test
+    void aLargeValueIsNotHeldForLong() {
+        Throttle throttle = new Throttle();
+        long held = throttle.delayNanos(Throttle.STOP_TABLES - 1, 0, 64 << 20);
+        assertEquals(Throttle.SLEEP_NANOS_MAX, held);
+        for (int i = 0; i < 100; i++) {
+            assertEquals(Throttle.SLEEP_NANOS_MAX, throttle.delayNanos(Throttle.STOP_TABLES - 1, 0, 100));
+        }
+    }
+
+    @Test
+    void moreTablesMeanMoreDelay() {
+        double before = 0;
+        for (int tables = Throttle.SLOW_TABLES; tables < Throttle.STOP_TABLES; tables++) {
+            Throttle throttle = new Throttle();
+            double held = 0;
+            for (int i = 0; i < 10_000; i++) {
+                held += throttle.delayNanos(tables, 0, 1000);
+            }
+            assertTrue(held > 1.1 * before, tables + " tables: " + held + " after " + before);
+            before = held;
+        }
+    }
+}
