@@ -173,11 +173,9 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     }
 
     /** Lets readers in, and writers, whose operations come to this log or a later one. */
-    void open(long log) {
+    void open(long log, Version version) {
         active.firstLog = Math.min(active.firstLog, log);
-        Version version = versions.retainCurrent();
         current = new ReadState(active.memtable, newestFirst(), version, options.mergeOperator(), liveStates);
-        version.release();
     }
 
     // ---- Writing: under the append lock.

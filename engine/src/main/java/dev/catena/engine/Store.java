@@ -212,7 +212,9 @@ final class Store {
         uncutLogs = recovery.uncutLogs();
         log = reading ? null : startLog(recovery, undo);
         for (Family family : families) {
-            family.open(log == null ? 0 : log.number());
+            Version version = family.versions.retainCurrent();
+            family.open(log == null ? 0 : log.number(), version);
+            version.release();
         }
         scrubber = new Scrubber(
                 this, options.scrubBytesPerSecond(), options.scrubInterval().toNanos());
@@ -270,15 +272,17 @@ final class Store {
                 }
                 health.check();
                 Family made = new Family(this, catalog.create(name, Manifest.BYTEWISE), of);
+                Version version = made.versions.retainCurrent(); // the catalog's monitor comes before the append lock
                 appendLock.lock();
                 try {
-                    made.open(log().number());
+                    made.open(log().number(), version);
                     List<Family> more = new ArrayList<>(families);
                     more.add(made);
                     families = List.copyOf(more);
                     signalChange();
                 } finally {
                     appendLock.unlock();
+                    version.release();
                 }
                 writeOptions();
                 events.note("made column family '" + name + "', " + of);

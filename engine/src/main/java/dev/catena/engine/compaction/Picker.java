@@ -264,7 +264,7 @@ final class Picker {
     }
 
     /**
-     * Of a level's tables with keys of a range, to the level below; of the last level those with garbage. Null when there are none,
+     * Of a level's tables with keys of a range, to the level below; those of the last level if one of them has garbage. Null when there are none,
      * or damaged ones are in the way.
      *
      * @param begin the smallest key of the range; null for no bound
@@ -275,10 +275,10 @@ final class Picker {
         List<TableFile> found = version.level(level).stream()
                 .filter(table -> (begin == null
                                 || Arrays.compareUnsigned(table.meta().largest(), begin) >= 0)
-                        && (end == null || Arrays.compareUnsigned(table.meta().smallest(), end) < 0)
-                        && (level < last || isDroppable(table)))
+                        && (end == null || Arrays.compareUnsigned(table.meta().smallest(), end) < 0))
                 .toList();
-        if (found.isEmpty()) {
+        // Neighbours, all of them: what is written takes the place of one run of tables.
+        if (found.isEmpty() || (level == last && found.stream().noneMatch(this::isDroppable))) {
             return null;
         }
         // Level 0 goes as a whole: older tables in it may have the same keys.
