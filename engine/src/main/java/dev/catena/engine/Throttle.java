@@ -31,7 +31,10 @@ final class Throttle {
     /** Share of the flush's rate at which writes go on at least. */
     private static final double SLOWEST = 0.02;
 
+    /** How much time the bytes so far may take beyond what has passed. */
     private long debtNanos;
+
+    private long last;
 
     /** How fast memtables are flushed, in bytes of theirs a second. */
     private double flushRate = BYTES_PER_SECOND_MAX;
@@ -45,8 +48,9 @@ final class Throttle {
      * Nanoseconds that a writer of so many bytes should sleep, mostly 0.
      *
      * @param full how much of the active memtable is used, when no other may be begun; else 0
+     * @param now the time, in nanoseconds: what has passed since the last write, sleeping or not, is not to be slept again
      */
-    long delayNanos(int levelZeroTables, double full, long bytes) {
+    long delayNanos(int levelZeroTables, double full, long bytes, long now) {
         double rate = Double.MAX_VALUE;
         if (levelZeroTables >= SLOW_TABLES) {
             double fraction = Math.min(1, (double) (levelZeroTables - SLOW_TABLES) / (STOP_TABLES - SLOW_TABLES));
@@ -59,12 +63,8 @@ final class Throttle {
             debtNanos = 0;
             return 0;
         }
-        debtNanos += (long) (bytes / rate * 1e9);
-        if (debtNanos < SLEEP_NANOS) {
-            return 0;
-        }
-        long delay = Math.min(debtNanos, SLEEP_NANOS_MAX);
-        debtNanos -= delay;
-        return delay;
+        debtNanos = (debtNanos == 0 ? 0 : Math.max(0, debtNanos - (now - last))) + (long) (bytes / rate * 1e9);
+        last = now;
+        return debtNanos < SLEEP_NANOS ? 0 : Math.min(debtNanos, SLEEP_NANOS_MAX);
     }
 }

@@ -20,7 +20,7 @@ class ThrottleTest {
         double now = 0;
         long used = 0;
         while (now < FLUSH_NANOS) {
-            long delay = throttle.delayNanos(0, (double) used / MEMTABLE, 128);
+            long delay = throttle.delayNanos(0, (double) used / MEMTABLE, 128, (long) now);
             assertTrue(delay <= Throttle.SLEEP_NANOS_MAX, delay + " ns");
             now += delay + 128 * FLUSH_NANOS / 4 / MEMTABLE;
             used += 128;
@@ -33,7 +33,7 @@ class ThrottleTest {
     void nobodyIsHeldBackWithoutNeed() {
         Throttle throttle = new Throttle();
         for (int i = 0; i < 100_000; i++) {
-            assertEquals(0, throttle.delayNanos(Throttle.SLOW_TABLES - 1, 0.5, 1000));
+            assertEquals(0, throttle.delayNanos(Throttle.SLOW_TABLES - 1, 0.5, 1000, i));
         }
     }
 
@@ -41,10 +41,12 @@ class ThrottleTest {
     @Test
     void aLargeValueIsNotHeldForLong() {
         Throttle throttle = new Throttle();
-        long held = throttle.delayNanos(Throttle.STOP_TABLES - 1, 0, 64 << 20);
-        assertEquals(Throttle.SLEEP_NANOS_MAX, held);
+        long now = throttle.delayNanos(Throttle.STOP_TABLES - 1, 0, 64 << 20, 0);
+        assertEquals(Throttle.SLEEP_NANOS_MAX, now);
         for (int i = 0; i < 100; i++) {
-            assertEquals(Throttle.SLEEP_NANOS_MAX, throttle.delayNanos(Throttle.STOP_TABLES - 1, 0, 100));
+            long held = throttle.delayNanos(Throttle.STOP_TABLES - 1, 0, 100, now);
+            assertEquals(Throttle.SLEEP_NANOS_MAX, held);
+            now += held;
         }
     }
 
@@ -53,9 +55,9 @@ class ThrottleTest {
         double before = 0;
         for (int tables = Throttle.SLOW_TABLES; tables < Throttle.STOP_TABLES; tables++) {
             Throttle throttle = new Throttle();
-            double held = 0;
+            long held = 0;
             for (int i = 0; i < 10_000; i++) {
-                held += throttle.delayNanos(tables, 0, 1000);
+                held += throttle.delayNanos(tables, 0, 1000, held);
             }
             assertTrue(held > 1.1 * before, tables + " tables: " + held + " after " + before);
             before = held;
