@@ -30,7 +30,7 @@ public final class ChainCases {
                     "lookup-6" + size + "-asleep",
                     6,
                     block,
-                    count(scale, 150),
+                    count(scale, 75),
                     Access.BUFFERED,
                     LookupCase.PAUSE_NANOS));
         }

@@ -25,8 +25,8 @@ import java.util.concurrent.locks.LockSupport;
  */
 final class LookupCase extends ChainCase {
     private static final long FILE_BYTES = 16L << 20;
-    /** Longer than the submission thread polls before it sleeps. */
-    static final long PAUSE_NANOS = 4_000_000;
+    /** Longer than the submission thread polls before it sleeps: up to two ticks of the kernel's clock, 8 ms at 250 Hz. */
+    static final long PAUSE_NANOS = 12_000_000;
 
     private final int depth;
     private final int block;

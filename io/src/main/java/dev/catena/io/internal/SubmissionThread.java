@@ -14,7 +14,7 @@ import java.util.concurrent.locks.LockSupport;
  * kernel's thread sleeps over work: then it has Java take the ring over, or wakes it. Thread safe.
  */
 final class SubmissionThread implements AutoCloseable {
-    /** How long it polls before it sleeps: it takes a core while it does. */
+    /** How long it polls before it sleeps: it takes a core while it does. The kernel counts in ticks, so it is one or two of these. */
     private static final int IDLE_MILLIS = 1;
 
     private static final long WATCH_NANOS = 250_000_000;
