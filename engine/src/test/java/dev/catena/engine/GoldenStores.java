@@ -3,24 +3,33 @@ package dev.catena.engine;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Objects;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The stores that every later build must open: what each holds and how it is made. Those of each format version lie in
- * {@code src/test/resources/golden/VERSION/NAME}, and are never changed. After a change of a format those of the new version are made
- * by
+ * The stores that every later build must open: what each holds and how it is made. They lie in
+ * {@code src/test/resources/golden/GENERATION/NAME}, and are never changed. A generation is what one build writes: 1 has tables, logs
+ * and manifests of version 1; 2 has tables of version 2, the rest as before; 3 has tables of version 3, logs and manifests of version 2.
+ * After a change of a format those of the next generation are made by
  *
- * <pre>mvn -o -Dfast -pl engine -am test -Dtest=GoldenStoreTest -Dsurefire.failIfNoSpecifiedTests=false -Dcatena.golden.write=VERSION</pre>
+ * <pre>mvn -o -Dfast -pl engine -am test -Dtest=GoldenStoreTest -Dsurefire.failIfNoSpecifiedTests=false -Dcatena.golden.write=GENERATION</pre>
  */
 enum GoldenStores {
     /** Default options: a table, and a log of a store that was closed cleanly. */
-    DEFAULTS(Options.defaults()) {
+    DEFAULTS(1, Options.defaults()) {
         @Override
         void fill(Target to) {
             for (int i = 0; i < 300; i++) {
@@ -36,10 +45,12 @@ enum GoldenStores {
     },
 
     /** Blocks as they are, small ones, without filters. */
-    PLAIN(Options.defaults()
-            .withCompression(Compression.NONE)
-            .withBlockBytes(512)
-            .withFilterBitsPerKey(0)) {
+    PLAIN(
+            1,
+            Options.defaults()
+                    .withCompression(Compression.NONE)
+                    .withBlockBytes(512)
+                    .withFilterBitsPerKey(0)) {
         @Override
         void fill(Target to) {
             for (int i = 0; i < 300; i++) {
@@ -53,10 +64,12 @@ enum GoldenStores {
     },
 
     /** Tables in levels 0, 1 and 2, of which some hide what others hold. */
-    LEVELS(Options.defaults()
-            .withTableBytes(64 << 10)
-            .withLevelOneBytes(64 << 10)
-            .withLevelZeroTrigger(16)) {
+    LEVELS(
+            1,
+            Options.defaults()
+                    .withTableBytes(64 << 10)
+                    .withLevelOneBytes(64 << 10)
+                    .withLevelZeroTrigger(16)) {
         @Override
         void fill(Target to) {
             for (int table = 0; table < 9; table++) {
@@ -84,7 +97,7 @@ enum GoldenStores {
     },
 
     /** Nothing but a log, as a crash leaves it. */
-    LOG(Options.defaults()) {
+    LOG(1, Options.defaults()) {
         @Override
         void fill(Target to) {
             for (int i = 0; i < 200; i++) {
@@ -94,25 +107,114 @@ enum GoldenStores {
             to.batch(190, 205);
             to.crash();
         }
+    },
+
+    /** Blocks packed with ZSTD in the last level, above it with LZ4. */
+    ZSTD(2, Options.defaults().withLastLevelCompression(Compression.ZSTD)) {
+        @Override
+        void fill(Target to) {
+            for (int i = 0; i < 300; i++) {
+                to.put(i, 1, 40);
+            }
+            to.compact();
+            for (int i = 0; i < 300; i += 10) {
+                to.put(i, 2, 100);
+            }
+            to.flush();
+            to.delete(11);
+        }
+    },
+
+    /** Families, operands and deletions of ranges, in tables and in the log of a store that was closed cleanly. */
+    FAMILIES(3, withFamilies()) {
+        @Override
+        void fill(Target to) {
+            fillFamilies(to, true);
+        }
+    },
+
+    /** The same in nothing but a log, as a crash leaves it. */
+    FAMILIES_LOG(3, withFamilies()) {
+        @Override
+        void fill(Target to) {
+            fillFamilies(to, false);
+            to.crash();
+        }
     };
+
+    private static final String COUNTERS = "counters";
+    private static final String LISTS = "lists";
+    private static final byte[] COMMA = {','};
+
+    /** The first generation that has it. */
+    final int since;
 
     final Options options;
 
-    GoldenStores(Options options) {
+    GoldenStores(int since, Options options) {
+        this.since = since;
         this.options = options;
+    }
+
+    private static Options withFamilies() {
+        return Options.defaults()
+                .withColumnFamily("counters", Options.defaults().withMergeOperator(MergeOperators.counter()))
+                .withColumnFamily(
+                        "lists",
+                        Options.defaults().withBlockBytes(512).withMergeOperator(MergeOperators.append(new byte[] {','
+                        })));
+    }
+
+    private static void fillFamilies(Target to, boolean flushed) {
+        to.family(COUNTERS);
+        to.family(LISTS);
+        to.family("dropped");
+        for (int i = 0; i < 200; i++) {
+            to.in(ColumnFamily.DEFAULT).put(i, 1, 30);
+            to.in(COUNTERS).add(i % 120, i);
+            to.in(LISTS).append(i % 100, i);
+            to.in("dropped").put(i, 1, 30);
+        }
+        if (flushed) {
+            to.in(ColumnFamily.DEFAULT).flush();
+            to.in(COUNTERS).compact();
+            to.in(LISTS).flush();
+        }
+        to.drop("dropped");
+        to.in(ColumnFamily.DEFAULT).deleteRange(50, 60);
+        to.deleteRange(55, 70);
+        to.put(57, 2, 20);
+        for (int i = 90; i < 110; i++) {
+            to.in(COUNTERS).add(i, 1000);
+            to.in(LISTS).append(i - 50, 1000 + i);
+        }
+        to.deleteRange(95, 98);
+        if (flushed) {
+            to.in(ColumnFamily.DEFAULT).flush();
+            to.in(COUNTERS).flush();
+            to.in(LISTS).flush();
+        }
+        to.in(COUNTERS).deleteRange(10, 20);
+        to.add(15, 3);
+        to.delete(30);
+        to.in(LISTS).append(44, 7);
+        to.append(44, 8);
+        to.in(ColumnFamily.DEFAULT).deleteRange(100, 110);
+        to.put(105, 3, 20);
+        to.batch(280, 290);
     }
 
     abstract void fill(Target to);
 
     String directory() {
-        return name().toLowerCase(java.util.Locale.ROOT);
+        return name().toLowerCase(Locale.ROOT);
     }
 
-    /** What it holds. */
-    NavigableMap<byte[], byte[]> contents() {
+    /** What it holds, by column family. */
+    Map<String, NavigableMap<byte[], byte[]>> contents() {
         Target model = new Target(null, options);
         fill(model);
-        return model.model;
+        return model.models;
     }
 
     /** Makes it in a directory that does not exist; {@code work} is one for what comes before. */
@@ -120,19 +222,19 @@ enum GoldenStores {
         Target target = new Target(work, options);
         fill(target);
         if (!target.crashed) {
-            target.db.close();
+            target.close();
         }
         Files.createDirectories(directory);
         try (Stream<Path> files = Files.list(work)) {
             for (Path file : files.toList()) {
-                String name = file.getFileName().toString();
+                String name = String.valueOf(file.getFileName());
                 if (!name.startsWith("LOCK") && !name.startsWith("LOG")) {
                     byte[] bytes = Files.readAllBytes(file);
                     Files.write(directory.resolve(name), name.endsWith(".log") ? withoutZeros(bytes) : bytes);
                 }
             }
         }
-        target.db.close();
+        target.close();
     }
 
     /** Without the zeros that were written ahead of use, but for the last block. */
@@ -144,16 +246,50 @@ enum GoldenStores {
         return Arrays.copyOf(log, (end + 4095) / 4096 * 4096);
     }
 
-    /** A store, or none, and a sorted map that gets the same. */
+    /** A store, or none, and sorted maps that get the same. Operations go to the family that was turned to last. */
     static final class Target {
-        final NavigableMap<byte[], byte[]> model = new TreeMap<>(Arrays::compareUnsigned);
-        private final Path directory;
-        private Db db;
+        final Map<String, NavigableMap<byte[], byte[]>> models = new LinkedHashMap<>();
+        private final @Nullable Path directory;
+        private @Nullable Db db;
         private boolean crashed;
+        private NavigableMap<byte[], byte[]> model;
+        private String name = ColumnFamily.DEFAULT;
 
-        Target(Path directory, Options options) {
+        Target(@Nullable Path directory, Options options) {
             this.directory = directory;
             db = directory == null ? null : Db.open(directory, options);
+            model = newModel(name);
+        }
+
+        private NavigableMap<byte[], byte[]> newModel(String of) {
+            return models.computeIfAbsent(of, _ -> new TreeMap<>(Arrays::compareUnsigned));
+        }
+
+        /** The store's family that was turned to; null where there is no store. */
+        private @Nullable ColumnFamily family() {
+            return db == null ? null : Objects.requireNonNull(db.columnFamily(name));
+        }
+
+        /** Makes a column family. */
+        void family(String made) {
+            NavigableMap<byte[], byte[]> unused = newModel(made);
+            if (db != null) {
+                db.createColumnFamily(made, withFamilies().ofFamily(made));
+            }
+        }
+
+        void drop(String dropped) {
+            models.remove(dropped);
+            if (db != null) {
+                db.dropColumnFamily(Objects.requireNonNull(db.columnFamily(dropped)));
+            }
+        }
+
+        /** Turns to a column family. */
+        Target in(String other) {
+            name = other;
+            model = Objects.requireNonNull(models.get(other));
+            return this;
         }
 
         static byte[] key(int i) {
@@ -171,15 +307,49 @@ enum GoldenStores {
 
         void put(int i, int round, int bytes) {
             model.put(key(i), value(i, round, bytes));
-            if (db != null) {
-                db.put(key(i), value(i, round, bytes));
+            ColumnFamily to = family();
+            if (to != null) {
+                to.put(key(i), value(i, round, bytes));
             }
         }
 
         void delete(int i) {
             model.remove(key(i));
-            if (db != null) {
-                db.delete(key(i));
+            ColumnFamily to = family();
+            if (to != null) {
+                to.delete(key(i));
+            }
+        }
+
+        void deleteRange(int from, int to) {
+            model.subMap(key(from), key(to)).clear();
+            ColumnFamily in = family();
+            if (in != null) {
+                in.deleteRange(key(from), key(to));
+            }
+        }
+
+        /** Adds to a counter. */
+        void add(int i, long number) {
+            merge(
+                    i,
+                    MergeOperators.counter(),
+                    ByteBuffer.allocate(Long.BYTES)
+                            .order(ByteOrder.LITTLE_ENDIAN)
+                            .putLong(number)
+                            .array());
+        }
+
+        /** Appends to a list. */
+        void append(int i, int number) {
+            merge(i, MergeOperators.append(COMMA), String.valueOf(number).getBytes(US_ASCII));
+        }
+
+        private void merge(int i, MergeOperator operator, byte[] operand) {
+            model.put(key(i), operator.merge(key(i), model.get(key(i)), List.of(operand)));
+            ColumnFamily to = family();
+            if (to != null) {
+                to.merge(key(i), operand);
             }
         }
 
@@ -200,19 +370,21 @@ enum GoldenStores {
         }
 
         void flush() {
-            if (db != null) {
-                db.flush();
+            ColumnFamily of = family();
+            if (of != null) {
+                of.flush();
             }
         }
 
         void compact() {
-            if (db != null) {
-                db.compact();
+            ColumnFamily of = family();
+            if (of != null) {
+                of.compact();
             }
         }
 
         void reopen(Options options) {
-            if (db != null) {
+            if (db != null && directory != null) {
                 db.close();
                 db = Db.open(directory, options);
             }
@@ -228,6 +400,12 @@ enum GoldenStores {
         /** What is in the directory now is what is kept. */
         void crash() {
             crashed = true;
+        }
+
+        void close() {
+            if (db != null) {
+                db.close();
+            }
         }
     }
 }
