@@ -18,6 +18,12 @@ public interface KeyValueStore extends AutoCloseable {
     /** Brings all data to the bottom level and waits, so that what is read afterwards lies the same way in every store. */
     void settle();
 
+    /** Does {@link #flush} and waits until the store has no background work left of its own accord. */
+    void awaitIdle();
+
+    /** Bytes of tables written since it was opened, by flushes and compactions. */
+    long tableBytesWritten();
+
     /** What runs underneath, for the report: a backend or a version. */
     String backend();
 
@@ -29,7 +35,10 @@ public interface KeyValueStore extends AutoCloseable {
         /** The key that the next operation uses: {@link KeyFormat#KEY_BYTES} bytes. */
         MemorySegment key();
 
-        /** The value that {@link #put} writes, and where {@link #get} and cursors leave one: {@link ValueSource#VALUE_BYTES} bytes. */
+        /**
+         * The value that {@link #put} writes, and where {@link #get} and cursors leave one: {@link ValueSource#VALUE_BYTES} bytes,
+         * unless the store was opened for others.
+         */
         MemorySegment value();
 
         /** Sets the key's value; returns when it is durable if synced. */

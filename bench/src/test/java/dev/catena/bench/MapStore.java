@@ -28,6 +28,14 @@ class MapStore implements KeyValueStore {
     public void settle() {}
 
     @Override
+    public void awaitIdle() {}
+
+    @Override
+    public long tableBytesWritten() {
+        return 0;
+    }
+
+    @Override
     public String backend() {
         return "map";
     }

@@ -32,6 +32,7 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  catena compare                 all workloads on Catena and RocksDB, within three minutes",
             "  catena chains                  micro-benchmarks of chains on every backend",
+            "  catena soak --gib 10           far more data than memory, loaded and overwritten: long puts, amplification",
             "  catena jmh GetStations         micro-benchmarks of the store, station by station",
             "  catena doctor                  what this machine offers, and which backend is chosen",
             "  catena db DIR scan --limit 10  the first ten entries of a store",
@@ -71,6 +72,7 @@ public final class Main implements Runnable {
                 .addSubcommand(new DoctorCommand(out))
                 .addSubcommand(DbCommand.line(out))
                 .addSubcommand(new TopCommand(out))
+                .addSubcommand(SoakCommand.line(out))
                 .addSubcommand(JmhCommand.line());
         line.setOut(new PrintWriter(out, true, StandardCharsets.UTF_8));
         line.setErr(new PrintWriter(err, true, StandardCharsets.UTF_8));
@@ -109,6 +111,6 @@ public final class Main implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "a command is needed: compare, chains, jmh, doctor, db or top");
+                spec.commandLine(), "a command is needed: compare, chains, soak, jmh, doctor, db or top");
     }
 }

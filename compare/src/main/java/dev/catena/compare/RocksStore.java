@@ -6,6 +6,8 @@ import dev.catena.bench.StoreSettings;
 import dev.catena.bench.ValueSource;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 import org.rocksdb.BlockBasedTableConfig;
 import org.rocksdb.BloomFilter;
 import org.rocksdb.Cache;
@@ -17,6 +19,8 @@ import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
+import org.rocksdb.Statistics;
+import org.rocksdb.TickerType;
 import org.rocksdb.WriteOptions;
 
 /**
@@ -28,9 +32,13 @@ final class RocksStore implements KeyValueStore {
     /** RocksDB chooses how many shards its cache has. */
     private static final int AUTOMATIC_SHARDS = -1;
 
+    private static final long POLL_NANOS = 100_000_000;
+
     private final Cache cache;
     private final BloomFilter filter;
     private final Options options;
+    private final @Nullable Statistics statistics;
+    private final int valueBytes;
     private final RocksDB db;
 
     /**
@@ -39,7 +47,14 @@ final class RocksStore implements KeyValueStore {
      * @param recycledLogs how many old log files are kept to be written again; RocksDB's default is 0
      */
     RocksStore(Path directory, StoreSettings settings, int recycledLogs) {
+        this(directory, settings, recycledLogs, ValueSource.VALUE_BYTES, false);
+    }
+
+    /** The same, for values of so many bytes; to be watched: bytes written are counted, and tables read and written past the page cache. */
+    RocksStore(Path directory, StoreSettings settings, int recycledLogs, int valueBytes, boolean watched) {
         RocksDB.loadLibrary();
+        this.valueBytes = valueBytes;
+        statistics = watched ? new Statistics() : null;
         cache = new HyperClockCache(settings.cacheBytes(), 0, AUTOMATIC_SHARDS, false);
         filter = new BloomFilter(settings.filterBitsPerKey());
         options = new Options()
@@ -51,6 +66,9 @@ final class RocksStore implements KeyValueStore {
                         .setBlockSize(settings.blockBytes())
                         .setBlockCache(cache)
                         .setFilterPolicy(filter));
+        if (statistics != null) {
+            options.setStatistics(statistics).setUseDirectReads(true).setUseDirectIoForFlushAndCompaction(true);
+        }
         try {
             db = RocksDB.open(options, directory.toString());
         } catch (RocksDBException e) {
@@ -66,7 +84,7 @@ final class RocksStore implements KeyValueStore {
 
     @Override
     public Session session() {
-        return new RocksSession(db);
+        return new RocksSession(db, valueBytes);
     }
 
     @Override
@@ -89,6 +107,29 @@ final class RocksStore implements KeyValueStore {
     }
 
     @Override
+    public void awaitIdle() {
+        flush();
+        try {
+            while (db.getLongProperty("rocksdb.num-running-compactions") > 0
+                    || db.getLongProperty("rocksdb.num-running-flushes") > 0
+                    || db.getLongProperty("rocksdb.compaction-pending") > 0) {
+                LockSupport.parkNanos(POLL_NANOS);
+            }
+        } catch (RocksDBException e) {
+            throw failed("getLongProperty", e);
+        }
+    }
+
+    @Override
+    public long tableBytesWritten() {
+        if (statistics == null) {
+            throw new IllegalStateException("nothing is counted: the store was not opened to be watched");
+        }
+        return statistics.getTickerCount(TickerType.FLUSH_WRITE_BYTES)
+                + statistics.getTickerCount(TickerType.COMPACT_WRITE_BYTES);
+    }
+
+    @Override
     public String backend() {
         return version();
     }
@@ -99,6 +140,9 @@ final class RocksStore implements KeyValueStore {
         options.close();
         filter.close();
         cache.close();
+        if (statistics != null) {
+            statistics.close();
+        }
     }
 
     private static IllegalStateException failed(String call, RocksDBException e) {
@@ -111,12 +155,14 @@ final class RocksStore implements KeyValueStore {
         private final WriteOptions synced = new WriteOptions().setSync(true);
         private final ReadOptions reading = new ReadOptions();
         private final byte[] key = new byte[KeyFormat.KEY_BYTES];
-        private final byte[] value = new byte[ValueSource.VALUE_BYTES];
+        private final byte[] value;
         private final MemorySegment keySegment = MemorySegment.ofArray(key);
-        private final MemorySegment valueSegment = MemorySegment.ofArray(value);
+        private final MemorySegment valueSegment;
 
-        RocksSession(RocksDB db) {
+        RocksSession(RocksDB db, int valueBytes) {
             this.db = db;
+            value = new byte[valueBytes];
+            valueSegment = MemorySegment.ofArray(value);
         }
 
         @Override

@@ -36,6 +36,7 @@ final class CommandLineTest {
                 "",
                 "compare",
                 "chains",
+                "soak",
                 "doctor",
                 "db",
                 "db . get",
@@ -77,6 +78,8 @@ final class CommandLineTest {
                 "chains --backends nonsense",
                 "chains --rounds 0",
                 "chains --scale 0",
+                "soak --gib 0",
+                "soak --engines nonsense",
                 "db",
                 "db .",
                 "db . get"
