@@ -162,7 +162,10 @@ final class SoakCommand implements Callable<Integer> {
     }
 
     private Options options() {
-        return Options.defaults().withMemoryBudget((long) memoryMebibytes << 20);
+        long budget = (long) memoryMebibytes << 20;
+        return Options.defaults()
+                .withMemoryBudget(budget)
+                .withMemtableBytes(Math.min(budget / 4, Options.defaults().memtableBytes()));
     }
 
     /** One engine's. */
@@ -223,7 +226,7 @@ final class SoakCommand implements Callable<Integer> {
                 String which = percentile == 100 ? "longest" : String.format(Locale.ROOT, "p%.4g", percentile);
                 figure(name + ": " + which + ", ms", "%,.4f", pass.latencies().getValueAtPercentile(percentile) / 1e6);
             }
-            figure(name + ": puts of 100 ms and more", "%,.0f", pass.overLimit());
+            figure(name + ": puts of 100 ms and more", "%,.0f", (double) pass.overLimit());
             for (PutWatch.Place at : pass.longPuts()) {
                 out.printf(
                         Locale.ROOT,
