@@ -58,6 +58,9 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         /** Why it was sealed. */
         String reason = "";
 
+        /** Whether operations are in it that no log has. */
+        boolean hasUnlogged;
+
         Sealable(Memtable memtable, long firstLog) {
             this.memtable = memtable;
             this.firstLog = firstLog;
@@ -93,6 +96,9 @@ final class Family implements DbIterator.Owner, AutoCloseable {
 
     /** Up to so many bytes in the active memtable a write need not look any further. */
     private long roomUntil;
+
+    /** Whether memtables are written as tables because the store is being closed. */
+    private boolean closing;
 
     /** Whether no other memtable may be begun before a flush ends. */
     private boolean crowded;
@@ -130,7 +136,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     }
 
     private boolean isCancelled() {
-        return dropped || store.isStopping();
+        return dropped || (store.isStopping() && !closing);
     }
 
     /** What to say where only one family would not need a name. */
@@ -197,6 +203,11 @@ final class Family implements DbIterator.Owner, AutoCloseable {
             int valueLength) {
         int operands = active.memtable.put(sequence, kind, key, keyOffset, keyLength, value, valueOffset, valueLength);
         state().boundOperands(operands, sequence, key, keyOffset, keyLength);
+    }
+
+    /** Hears that an operation comes to the active memtable that no log has. */
+    void noteUnlogged() {
+        active.hasUnlogged = true;
     }
 
     /** Refuses operands where nothing merges them. */
@@ -534,6 +545,25 @@ final class Family implements DbIterator.Owner, AutoCloseable {
             });
         } finally {
             oldest.memtable.release();
+        }
+    }
+
+    /** Writes all memtables as tables if there are operations in them that no log has: when the store is closed and nobody else writes or flushes. */
+    void flushUnlogged() {
+        if (!active.hasUnlogged && immutables.stream().noneMatch(each -> each.hasUnlogged)) {
+            return;
+        }
+        closing = true;
+        store.appendLock.lock();
+        try {
+            if (active.memtable.entries() > 0) {
+                seal(newMemtable(), NO_LOG, store.lastSequence(), "the store is closed");
+            }
+        } finally {
+            store.appendLock.unlock();
+        }
+        while (!immutables.isEmpty()) {
+            flushOldest();
         }
     }
 

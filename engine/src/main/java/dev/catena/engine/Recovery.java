@@ -57,6 +57,7 @@ final class Recovery {
     private final List<Log.End> uncut = new ArrayList<>();
     private final List<Path> empty = new ArrayList<>();
     private long lastSequence;
+    private long nextLogged;
 
     /** The operation that was replayed last. Tables of other families, or of dropped ones, may have newer ones. */
     private long replayedSequence;
@@ -89,6 +90,11 @@ final class Recovery {
     /** The newest operation's sequence number. */
     long lastSequence() {
         return lastSequence;
+    }
+
+    /** The sequence number with which the next log goes on after those that were replayed: tables may have newer operations, which no log had. */
+    long nextLogged() {
+        return nextLogged;
     }
 
     /** The highest number of a file, 0 when there are none. */
@@ -142,7 +148,7 @@ final class Recovery {
             }
             if (knownEnd == Manifest.LogEntry.GROWING && reading) {
                 uncut.add(new Log.End(number, result.end()));
-            } else if (result.operations() > 0) {
+            } else if (!result.isEmpty()) {
                 catalog.addEndedLog(number, result.end());
                 replayed++;
             } else {
@@ -150,6 +156,7 @@ final class Recovery {
             }
             previous = new Previous(path, result);
         }
+        nextLogged = previous == null ? lastSequence + 1 : previous.result.nextSequence();
         if (!reading && replayed > REPLAYED_MAX) {
             long next = logs.lastKey() + 1;
             families.values().stream()

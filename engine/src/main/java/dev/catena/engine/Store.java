@@ -230,7 +230,7 @@ final class Store {
                 appendLock,
                 catalog::nextNumber,
                 Math.max(16L << 20, 2 * options.memtableBytes()),
-                lastSequence + 1);
+                recovery.nextLogged());
         undo.add(begun::close);
         account.charge(MemoryAccount.Owner.LOG, Log.MEMORY_BYTES);
         catalog.setGrowingLogs(begun::fileNumbers);
@@ -420,20 +420,27 @@ final class Store {
             Durability durability) {
         int entered = gate.enter();
         try {
-            long end;
+            long end = 0;
+            boolean logged = durability != Durability.UNLOGGED;
             appendLock.lock();
             try {
                 family.makeRoom((long) keyLength + valueLength);
                 long sequence = lastSequence + 1;
                 Log log = log();
-                end = log.append(sequence, kind, family.number, key, 0, keyLength, value, 0, valueLength);
+                if (logged) {
+                    end = log.append(sequence, kind, family.number, key, 0, keyLength, value, 0, valueLength);
+                } else {
+                    family.noteUnlogged();
+                }
                 try {
                     family.insert(sequence, kind, key, 0, keyLength, value, 0, valueLength);
                 } catch (RuntimeException | Error e) {
                     log.abandon(e);
                     throw e;
                 }
-                log.publish();
+                if (logged) {
+                    log.publish();
+                }
                 lastSequence = sequence;
             } finally {
                 appendLock.unlock();
@@ -449,7 +456,7 @@ final class Store {
     void write(Batch batch, Durability durability) {
         int entered = gate.enter();
         try {
-            long end = append(batch);
+            long end = append(batch, durability != Durability.UNLOGGED);
             if (durability == Durability.SYNCED) {
                 log().commit(end);
             }
@@ -463,7 +470,7 @@ final class Store {
         try {
             int entered = gate.enter();
             try {
-                long end = append(batch);
+                long end = append(batch, durability != Durability.UNLOGGED);
                 return log().commitLater(durability == Durability.SYNCED ? end : 0);
             } finally {
                 gate.exit(entered);
@@ -474,7 +481,7 @@ final class Store {
     }
 
     /** Appends a batch and makes it visible. Returns the position in the log by which it is durable. */
-    private long append(Batch batch) {
+    private long append(Batch batch, boolean logged) {
         if (batch.mergesDefault()) {
             defaultFamily.checkMerges();
         }
@@ -488,9 +495,19 @@ final class Store {
             MemorySegment encoded = batch.encoded();
             long sequence = lastSequence + 1;
             Log log = log();
-            long end = log.appendBatch(sequence, batch.count(), encoded, batch.bytes());
+            long end = 0;
+            if (logged) {
+                end = log.appendBatch(sequence, batch.count(), encoded, batch.bytes());
+            } else {
+                batch.families().forEach(Family::noteUnlogged);
+                if (batch.usesDefault()) {
+                    defaultFamily.noteUnlogged();
+                }
+            }
             insert(sequence, batch, encoded);
-            log.publish();
+            if (logged) {
+                log.publish();
+            }
             lastSequence = sequence + batch.count() - 1;
             return end;
         } finally {
@@ -873,6 +890,16 @@ final class Store {
         }
     }
 
+    private void flushUnlogged() {
+        if (health.isWell()) {
+            try {
+                families.forEach(Family::flushUnlogged);
+            } catch (RuntimeException e) {
+                throw health.fail(translate(e));
+            }
+        }
+    }
+
     private synchronized void closeOnce() {
         if (closed) {
             return;
@@ -891,7 +918,12 @@ final class Store {
             undo.add(cache);
             undo.add(catalog);
             families.forEach(undo::add);
-            List<Log.End> ends = log == null ? List.of() : log.close();
+            List<Log.End> ends;
+            try {
+                flushUnlogged();
+            } finally {
+                ends = log == null ? List.of() : log.close();
+            }
             if (health.isWell() && !ends.isEmpty()) {
                 catalog.writeClosed(ends.stream()
                         .map(end -> new Manifest.LogEntry(end.number(), end.end()))

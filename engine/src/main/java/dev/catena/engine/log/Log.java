@@ -13,6 +13,8 @@ import dev.catena.io.chain.Step;
 import dev.catena.io.memory.NativeMemory;
 import dev.catena.io.memory.Xxh64;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.LongAdder;
@@ -148,7 +150,7 @@ public final class Log {
      * @param appendLock held by whoever appends
      * @param numbers gives numbers for files
      * @param recycleBytesMax files bigger than this are deleted rather than used again
-     * @param nextSequence the sequence number of the first operation to come
+     * @param nextSequence the sequence number that the log before goes on with, else that of the first operation to come
      */
     public Log(
             ChainRuntime runtime,
@@ -194,7 +196,7 @@ public final class Log {
     // ---- Appending: under the append lock.
 
     /**
-     * Encodes a record of one operation. Nothing is promised until {@link #publish}; without it the next append overwrites it.
+     * Encodes a record of one operation; operations that come before it and are in no record are not logged. Nothing is promised until {@link #publish}; without it the next append overwrites it.
      *
      * @return the position of the record's end, for {@link #commit}
      */
@@ -210,6 +212,7 @@ public final class Log {
             int valueLength) {
         int headerBytes = Operations.headerBytes(family, keyLength, valueLength);
         long payload = (long) headerBytes + keyLength + valueLength;
+        skipTo(sequence);
         long bytes = LogFormat.recordBytes(payload);
         if (!fitsInPlace(bytes)) {
             MemorySegment header = MemorySegment.ofArray(new byte[16]);
@@ -234,6 +237,7 @@ public final class Log {
 
     /** Encodes a record of several operations, encoded already; see {@link #append}. */
     public long appendBatch(long sequence, int count, MemorySegment operations, long length) {
+        skipTo(sequence);
         long bytes = LogFormat.recordBytes(length);
         if (!fitsInPlace(bytes)) {
             return appendPieces(sequence, count, length, new Piece(operations, 0, length));
@@ -283,14 +287,32 @@ public final class Log {
 
     /** Appends a record without operations that says what is durable, and makes it durable too. */
     void attest() {
-        long bytes = LogFormat.HEADER_BYTES;
-        if (fitsInPlace(bytes)) {
-            seal(ringAddress + (appended & RING_MASK), nextSequence, 0, 0, bytes);
+        appendWithoutOperations(new byte[0]);
+    }
+
+    /** Has the log go on with this operation: those before it that it does not have were not logged. */
+    private void skipTo(long sequence) {
+        if (sequence != nextSequence) {
+            appendWithoutOperations(ByteBuffer.allocate(LogFormat.SKIP_PAYLOAD_BYTES)
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .putLong(sequence)
+                    .array());
+            nextSequence = sequence;
+        }
+    }
+
+    private void appendWithoutOperations(byte[] payload) {
+        MemorySegment bytes = MemorySegment.ofArray(payload);
+        long recordBytes = LogFormat.recordBytes(payload.length);
+        if (fitsInPlace(recordBytes)) {
+            long address = ringAddress + (appended & RING_MASK);
+            MemorySegment.copy(bytes, 0, Memory.ALL, address + LogFormat.HEADER_BYTES, payload.length);
+            seal(address, nextSequence, 0, payload.length, recordBytes);
         } else {
-            appendPieces(nextSequence, 0, 0);
+            appendPieces(nextSequence, 0, payload.length, new Piece(bytes, 0, payload.length));
         }
         records++;
-        recordBytes += bytes;
+        this.recordBytes += recordBytes;
         makePublic(encodedEnd);
     }
 

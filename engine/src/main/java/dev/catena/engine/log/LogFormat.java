@@ -3,7 +3,7 @@ package dev.catena.engine.log;
 import dev.catena.engine.entry.Memory;
 
 /**
- * The bytes of a log file, version 2. All numbers are little-endian.
+ * The bytes of a log file, version 3. All numbers are little-endian.
  *
  * <p>A log is a stream of records from offset 0, each at a multiple of 8:
  *
@@ -17,11 +17,12 @@ import dev.catena.engine.entry.Memory;
  * 32  payload, zero-padded to a multiple of 8
  * </pre>
  *
- * <p>The first record is the start record: no operations, payload {@code u64 magic, u32 version, u32 0}. Other records without
- * operations and payload only attest. As the seed holds number and position, neither what a recycled file held before nor a
+ * <p>The first record is the start record: no operations, payload {@code u64 magic, u32 version, u32 0}. A record without operations
+ * and with payload {@code u64 next} says that the operations from its sequence on and before {@code next} are not in the log. Other records without
+ * operations only attest. As the seed holds number and position, neither what a recycled file held before nor a
  * copy of a record inside a value passes for a record.
  *
- * <p>Version 1 is the same; its operations are all of the default family.
+ * <p>Versions 1 and 2 are the same; they miss no operations, and those of version 1 are all of the default family.
  */
 final class LogFormat {
     static final int HASH = 0;
@@ -35,12 +36,13 @@ final class LogFormat {
     /** "CATENALG" read as a little-endian number. */
     static final long MAGIC = 0x474C414E45544143L;
 
-    static final int VERSION = 2;
+    static final int VERSION = 3;
 
     /** The oldest version that is read. It had no operands. */
     static final int VERSION_MIN = 1;
 
     static final int START_PAYLOAD_BYTES = 16;
+    static final int SKIP_PAYLOAD_BYTES = 8;
     static final int START_BYTES = HEADER_BYTES + START_PAYLOAD_BYTES;
 
     /** What the log is written in: a multiple of the block that devices write whole. */

@@ -75,6 +75,11 @@ public final class LogReader implements AutoCloseable {
         public boolean isStarted() {
             return firstSequence >= 0;
         }
+
+        /** Whether a log that follows would go on just as well after the one before this one. */
+        public boolean isEmpty() {
+            return nextSequence == firstSequence;
+        }
     }
 
     /**
@@ -150,6 +155,9 @@ public final class LogReader implements AutoCloseable {
                 operations += count;
             }
             sequence += count;
+            if (count == 0 && payload == LogFormat.SKIP_PAYLOAD_BYTES) {
+                sequence = skipTo(position, sequence, Memory.getLong(address + LogFormat.HEADER_BYTES));
+            }
             records++;
             position += LogFormat.recordBytes(payload);
         }
@@ -157,6 +165,14 @@ public final class LogReader implements AutoCloseable {
             checkZeros(exactEnd, fileBytes);
         }
         return new Result(position, firstSequence, sequence, records, operations);
+    }
+
+    private long skipTo(long position, long sequence, long next) {
+        if (next <= sequence) {
+            throw new CorruptionException(
+                    path, position, "an operation after " + sequence + " to go on with", "operation " + next);
+        }
+        return next;
     }
 
     private void checkStart(long address, long payload, int count) {
