@@ -31,8 +31,8 @@ final class Backpressure {
     }
 
     /** Nanoseconds that a writer of so many bytes should sleep, mostly 0. */
-    long delayNanos(int levelZeroTables, double full, long bytes) {
-        return throttle.delayNanos(levelZeroTables, full, bytes, System.nanoTime());
+    long delayNanos(int levelZeroTables, double owed, double full, long bytes) {
+        return throttle.delayNanos(levelZeroTables, owed, full, bytes, System.nanoTime());
     }
 
     /** See {@link Throttle#flushed}. */

@@ -103,6 +103,9 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     /** Whether no other memtable may be begun before a flush ends. */
     private boolean crowded;
 
+    /** What compactions owe, see {@link Throttle#owed}. */
+    private double owed;
+
     /** Writers that wait for room. */
     private int waiting;
 
@@ -230,17 +233,19 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         store.health.check();
         check();
         int levelZero = state().version.levelZeroTables();
-        if (!crowded && active.memtable.memoryBytes() < roomUntil && levelZero < Throttle.SLOW_TABLES) {
+        if (!crowded && active.memtable.memoryBytes() < roomUntil && !Throttle.isSlow(levelZero, owed)) {
             backpressure.end();
             return;
         }
         double full = crowded ? (double) active.memtable.memoryBytes() / options.memtableBytes() : 0;
-        long delay = backpressure.delayNanos(levelZero, full, bytes);
+        long delay = backpressure.delayNanos(levelZero, owed, full, bytes);
         if (delay > 0) {
             backpressure.begin(named(
                     levelZero >= Throttle.SLOW_TABLES
                             ? "level 0 has " + levelZero + " tables"
-                            : immutables.size() + " full memtables wait to be written"));
+                            : owed > 0
+                                    ? "compactions are far behind"
+                                    : immutables.size() + " full memtables wait to be written"));
             backpressure.held(delay);
             store.appendLock.unlock();
             try {
@@ -343,6 +348,9 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     /** Lets readers have the memtables as they are and a version. */
     private void replaceState(Version version) {
         ReadState before = state();
+        if (version != before.version) {
+            owed = Throttle.owed(Compactor.debt(version, options), options);
+        }
         current = new ReadState(active.memtable, newestFirst(), version, options.mergeOperator(), liveStates);
         before.retire();
         store.signalChange();
@@ -534,7 +542,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                     immutables.removeFirst();
                     crowded = !canSeal();
                     backpressure.flushed(oldest.memtable.memoryBytes(), System.nanoTime() - began);
-                    if (!crowded && waiting == 0 && version.levelZeroTables() < Throttle.SLOW_TABLES) {
+                    if (!crowded && waiting == 0 && !Throttle.isSlow(version.levelZeroTables(), owed)) {
                         backpressure.end();
                     }
                     replaceState(version);

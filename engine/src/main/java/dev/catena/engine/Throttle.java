@@ -3,10 +3,13 @@ package dev.catena.engine;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Slows writers down before they have to stop, by two things that may run full.
+ * Slows writers down before they have to stop, by three things that may run full.
  *
  * <p><b>Level 0.</b> From {@link #SLOW_TABLES} tables on, writes go on at a rate that falls with every further table, until at
  * {@link #STOP_TABLES} they wait.
+ *
+ * <p><b>Compaction.</b> So it is when compactions have much to read and write until no level holds more than it may ({@link #owed}): what
+ * is not written today is written tomorrow, with all that came in between. For this alone writes never stop.
  *
  * <p><b>Memtables.</b> While no other memtable may be begun because one is being flushed, writes into the second half of the active one go
  * on at a rate that falls with the room left: so that it is full when the flush ends, about, and not long before.
@@ -17,6 +20,12 @@ import java.util.concurrent.TimeUnit;
 final class Throttle {
     static final int SLOW_TABLES = 20;
     static final int STOP_TABLES = 36;
+
+    /** From so many times {@link Options#levelOneBytes} to be read and written by compactions on writes are slowed down: 32 GiB, with the default. */
+    private static final double SLOW_DEBT = 128;
+
+    /** They are slowest at so many times. */
+    private static final double SLOWEST_DEBT = 512;
 
     private static final double BYTES_PER_SECOND_MAX = 64 << 20;
     private static final double BYTES_PER_SECOND_MIN = 4 << 20;
@@ -44,16 +53,28 @@ final class Throttle {
         flushRate = (flushRate + bytes * 1e9 / Math.max(1, nanos)) / 2;
     }
 
+    /** How much of what compactions may owe they do: 0 or less for little, 1 and more for all. */
+    static double owed(double debt, Options options) {
+        return (debt / options.levelOneBytes() - SLOW_DEBT) / (SLOWEST_DEBT - SLOW_DEBT);
+    }
+
+    /** Whether level 0 or compactions' debt slow writes down. */
+    static boolean isSlow(int levelZeroTables, double owed) {
+        return levelZeroTables >= SLOW_TABLES || owed > 0;
+    }
+
     /**
      * Nanoseconds that a writer of so many bytes should sleep, mostly 0.
      *
+     * @param owed see {@link #owed}
      * @param full how much of the active memtable is used, when no other may be begun; else 0
      * @param now the time, in nanoseconds: what has passed since the last write, sleeping or not, is not to be slept again
      */
-    long delayNanos(int levelZeroTables, double full, long bytes, long now) {
+    long delayNanos(int levelZeroTables, double owed, double full, long bytes, long now) {
         double rate = Double.MAX_VALUE;
-        if (levelZeroTables >= SLOW_TABLES) {
-            double fraction = Math.min(1, (double) (levelZeroTables - SLOW_TABLES) / (STOP_TABLES - SLOW_TABLES));
+        if (isSlow(levelZeroTables, owed)) {
+            double tables = (double) (levelZeroTables - SLOW_TABLES) / (STOP_TABLES - SLOW_TABLES);
+            double fraction = Math.min(1, Math.max(tables, owed));
             rate = BYTES_PER_SECOND_MAX * Math.pow(BYTES_PER_SECOND_MIN / BYTES_PER_SECOND_MAX, fraction);
         }
         if (full > 0.5) {

@@ -20,7 +20,7 @@ class ThrottleTest {
         double now = 0;
         long used = 0;
         while (now < FLUSH_NANOS) {
-            long delay = throttle.delayNanos(0, (double) used / MEMTABLE, 128, (long) now);
+            long delay = throttle.delayNanos(0, 0, (double) used / MEMTABLE, 128, (long) now);
             assertTrue(delay <= Throttle.SLEEP_NANOS_MAX, delay + " ns");
             now += delay + 128 * FLUSH_NANOS / 4 / MEMTABLE;
             used += 128;
@@ -33,7 +33,7 @@ class ThrottleTest {
     void nobodyIsHeldBackWithoutNeed() {
         Throttle throttle = new Throttle();
         for (int i = 0; i < 100_000; i++) {
-            assertEquals(0, throttle.delayNanos(Throttle.SLOW_TABLES - 1, 0.5, 1000, i));
+            assertEquals(0, throttle.delayNanos(Throttle.SLOW_TABLES - 1, 0, 0.5, 1000, i));
         }
     }
 
@@ -41,10 +41,10 @@ class ThrottleTest {
     @Test
     void aLargeValueIsNotHeldForLong() {
         Throttle throttle = new Throttle();
-        long now = throttle.delayNanos(Throttle.STOP_TABLES - 1, 0, 64 << 20, 0);
+        long now = throttle.delayNanos(Throttle.STOP_TABLES - 1, 0, 0, 64 << 20, 0);
         assertEquals(Throttle.SLEEP_NANOS_MAX, now);
         for (int i = 0; i < 100; i++) {
-            long held = throttle.delayNanos(Throttle.STOP_TABLES - 1, 0, 100, now);
+            long held = throttle.delayNanos(Throttle.STOP_TABLES - 1, 0, 0, 100, now);
             assertEquals(Throttle.SLEEP_NANOS_MAX, held);
             now += held;
         }
@@ -57,10 +57,31 @@ class ThrottleTest {
             Throttle throttle = new Throttle();
             long held = 0;
             for (int i = 0; i < 10_000; i++) {
-                held += throttle.delayNanos(tables, 0, 1000, held);
+                held += throttle.delayNanos(tables, 0, 0, 1000, held);
             }
             assertTrue(held > 1.1 * before, tables + " tables: " + held + " after " + before);
             before = held;
         }
+    }
+
+    /** What compactions owe slows writes as level 0 does, from nothing to a crawl, and never stops them. */
+    @Test
+    void moreDebtMeansMoreDelay() {
+        Options options = Options.defaults();
+        assertTrue(Throttle.owed(100.0 * options.levelOneBytes(), options) < 0);
+        double before = 0;
+        for (double times = 140; times < 512; times += 40) {
+            Throttle throttle = new Throttle();
+            double owed = Throttle.owed(times * options.levelOneBytes(), options);
+            long held = 0;
+            for (int i = 0; i < 10_000; i++) {
+                held += throttle.delayNanos(0, owed, 0, 1000, held);
+            }
+            assertTrue(held > 1.1 * before, times + " times: " + held + " after " + before);
+            before = held;
+        }
+        Throttle throttle = new Throttle();
+        long held = throttle.delayNanos(0, 1000, 0, 1 << 20, 0);
+        assertTrue(held > 0 && held <= Throttle.SLEEP_NANOS_MAX, held + " ns");
     }
 }

@@ -192,6 +192,11 @@ public final class Compactor {
         return LevelSizes.of(version, options).limits();
     }
 
+    /** Bytes that compactions will read and write, about, until a version's levels hold no more than they may. */
+    public static double debt(Version version, Options options) {
+        return LevelSizes.of(version, options).debt(version, options);
+    }
+
     /** Whether damaged tables keep level 0 from being compacted. */
     public boolean isStuck(Version version) {
         return new Picker(version, options, Long.MAX_VALUE, Set.of()).isStuck();

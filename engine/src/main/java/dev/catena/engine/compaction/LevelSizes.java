@@ -39,6 +39,25 @@ record LevelSizes(int base, long[] limits) {
         return new LevelSizes(base, limits);
     }
 
+    /**
+     * Bytes that compactions will read and write, about, until no level holds more than it may: what is too much in a level goes down with
+     * what it overlaps there, and is then too much there.
+     */
+    double debt(Version version, Options options) {
+        double debt = 0;
+        double moving = 0;
+        if (version.levelZeroTables() >= options.levelZeroTrigger()) {
+            moving = version.bytes(0);
+            debt += 2 * (moving + version.bytes(base));
+        }
+        for (int level = base; level < limits.length - 1; level++) {
+            double bytes = version.bytes(level) + moving;
+            moving = Math.max(0, bytes - limits[level]);
+            debt += moving == 0 ? 0 : 2 * moving * (1 + version.bytes(level + 1) / bytes);
+        }
+        return debt;
+    }
+
     /** How urgent it is to compact a level from 1 on, but the last, that holds so much: from 1 on it is. */
     double score(int level, double bytes) {
         // What is above the base is in the way of level 0.
