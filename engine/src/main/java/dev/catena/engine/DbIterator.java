@@ -2,6 +2,7 @@ package dev.catena.engine;
 
 import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
 import dev.catena.engine.entry.Operands;
@@ -14,7 +15,7 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Walks the store's keys in unsigned byte order, up and down, as they were when the iterator was made or its snapshot was. It pins
+ * Walks the keys of a column family in their order, up and down, as they were when the iterator was made or its snapshot was. It pins
  * memory and files: close it soon. Used by one thread at a time; {@link #close} may come from any thread, as may the store's.
  *
  * <p>A new iterator stands nowhere: seek first. A move past the first or last key leads nowhere, and from there only a seek leads on.
@@ -99,6 +100,7 @@ public final class DbIterator implements AutoCloseable {
 
     private final ReadState state;
     private final InternalIterator entries;
+    private final KeyOrder order;
     private final long snapshot;
     private final @Nullable MergeOperator operator;
     private final Owner owner;
@@ -106,6 +108,7 @@ public final class DbIterator implements AutoCloseable {
     /** Off-heap copies of the bounds, the upper one behind the lower. */
     private final Buffer bounds;
 
+    /** -1 when there is no lower bound. */
     private final int lowerLength;
 
     /** -1 when there is no upper bound. */
@@ -143,8 +146,9 @@ public final class DbIterator implements AutoCloseable {
     /**
      * @param state referenced for this iterator; released by the owner
      * @param entries closed by this iterator
+     * @param order of keys
      * @param snapshot the largest sequence number to see
-     * @param lower the smallest key to show
+     * @param lower the smallest key to show, or null
      * @param upper the smallest key above those to show, or null
      * @param operator merges operands; null where there are none
      * @param owner hears once that this closes
@@ -152,28 +156,33 @@ public final class DbIterator implements AutoCloseable {
     DbIterator(
             ReadState state,
             InternalIterator entries,
+            KeyOrder order,
             long snapshot,
-            byte[] lower,
+            byte @Nullable [] lower,
             byte @Nullable [] upper,
             @Nullable MergeOperator operator,
             Owner owner) {
         this.state = state;
         this.entries = entries;
+        this.order = order;
         this.snapshot = snapshot;
         this.operator = operator;
         this.owner = owner;
-        lowerLength = lower.length;
+        lowerLength = lower == null ? -1 : lower.length;
         upperLength = upper == null ? -1 : upper.length;
-        bounds = new Buffer(1L + lowerLength + Math.max(0, upperLength), OWNER);
-        MemorySegment.copy(lower, 0, bounds.segment(), ValueLayout.JAVA_BYTE, 0, lowerLength);
+        bounds = new Buffer(1L + Math.max(0, lowerLength) + Math.max(0, upperLength), OWNER);
+        if (lower != null) {
+            MemorySegment.copy(lower, 0, bounds.segment(), ValueLayout.JAVA_BYTE, 0, lowerLength);
+        }
         if (upper != null) {
-            MemorySegment.copy(upper, 0, bounds.segment(), ValueLayout.JAVA_BYTE, lowerLength, upperLength);
+            MemorySegment.copy(
+                    upper, 0, bounds.segment(), ValueLayout.JAVA_BYTE, Math.max(0, lowerLength), upperLength);
         }
     }
 
     /** Moves to the smallest key, if any. */
     public void seekToFirst() {
-        seek(bounds.address(), lowerLength);
+        seek(0, -1);
     }
 
     /** Moves to the smallest key that is not below the given one, if any. */
@@ -188,6 +197,7 @@ public final class DbIterator implements AutoCloseable {
         seek(Scratch.get().key(key).address(), length);
     }
 
+    /** @param length -1 for the smallest key of all */
     private void seek(long key, int length) {
         begin();
         try {
@@ -195,8 +205,10 @@ public final class DbIterator implements AutoCloseable {
             backward = false;
             showsCopies = false;
             settledLength = -1;
-            if (lowerLength > 0 && Keys.compare(key, length, bounds.address(), lowerLength) < 0) {
+            if (lowerLength >= 0 && (length < 0 || order.compare(key, length, bounds.address(), lowerLength) < 0)) {
                 entries.seek(bounds.address(), lowerLength, Keys.seekTrailer(snapshot));
+            } else if (length < 0) {
+                entries.seekToFirst();
             } else {
                 entries.seek(key, length, Keys.seekTrailer(snapshot));
             }
@@ -231,7 +243,7 @@ public final class DbIterator implements AutoCloseable {
         try {
             valid = false;
             backward = true;
-            if (upperLength >= 0 && (length < 0 || Keys.compare(key, length, upper(), upperLength) >= 0)) {
+            if (upperLength >= 0 && (length < 0 || order.compare(key, length, upper(), upperLength) >= 0)) {
                 entries.seekBefore(upper(), upperLength, BEFORE_VERSIONS);
             } else if (length < 0) {
                 entries.seekToLast();
@@ -444,6 +456,7 @@ public final class DbIterator implements AutoCloseable {
                 } else if (++versions > VERSIONS_STEPPED) {
                     versions = 0;
                     entries.seek(settled.address(), settledLength, AFTER_VERSIONS);
+                    checkIsPast();
                     continue;
                 }
             }
@@ -463,6 +476,7 @@ public final class DbIterator implements AutoCloseable {
                     entries.seek(settled.address(), settledLength, Keys.seekTrailer(snapshot));
                     found = entries.isValid() && isSettled() && saveNewest();
                     entries.seekBefore(settled.address(), settledLength, BEFORE_VERSIONS);
+                    checkIsPast();
                     break;
                 }
                 long trailer = entries.trailer();
@@ -547,21 +561,28 @@ public final class DbIterator implements AutoCloseable {
     }
 
     private boolean isAbove() {
-        return upperLength >= 0 && Keys.compare(entries.keyAddress(), entries.keyLength(), upper(), upperLength) >= 0;
+        return upperLength >= 0 && order.compare(entries.keyAddress(), entries.keyLength(), upper(), upperLength) >= 0;
     }
 
     private boolean isBelow() {
-        return lowerLength > 0
-                && Keys.compare(entries.keyAddress(), entries.keyLength(), bounds.address(), lowerLength) < 0;
+        return lowerLength >= 0
+                && order.compare(entries.keyAddress(), entries.keyLength(), bounds.address(), lowerLength) < 0;
     }
 
     private long upper() {
-        return bounds.address() + lowerLength;
+        return bounds.address() + Math.max(0, lowerLength);
     }
 
     private boolean isSettled() {
         int length = entries.keyLength();
         return length == settledLength && Keys.compare(entries.keyAddress(), length, settled.address(), length) == 0;
+    }
+
+    /** After a seek past all versions of a key: a comparator that keeps to no order must not lead round in circles. */
+    private void checkIsPast() {
+        if (entries.isValid() && isSettled()) {
+            throw order.failed("does not keep to its order: a key is after itself");
+        }
     }
 
     private void settle() {

@@ -3,6 +3,8 @@ package dev.catena.engine;
 import dev.catena.engine.compaction.Compactor;
 import dev.catena.engine.compaction.TableWriter;
 import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.KeyOrder;
+import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.MergingIterator;
 import dev.catena.engine.entry.MultiLookup;
@@ -75,6 +77,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     final String name;
     final Options options;
     final VersionSet versions;
+    final KeyOrder order;
     final ColumnFamily handle = new ColumnFamily(this);
     final Backpressure backpressure;
     private final TableWriter writer;
@@ -113,6 +116,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     Family(Store store, VersionSet versions, Options options) {
         this.store = store;
         this.versions = versions;
+        order = versions.order();
         this.options = options;
         number = versions.number();
         name = versions.name();
@@ -134,7 +138,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                 store.damages::seen,
                 store.events,
                 store.limiter);
-        active = new Sealable(new Memtable(options.memtableBytes(), store.account), NO_LOG);
+        active = new Sealable(newMemtable(), NO_LOG);
         roomUntil = checkStep();
     }
 
@@ -163,7 +167,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     /** Keeps the memtable for reading and begins another one. */
     void keepReplayed() {
         immutables.addLast(active);
-        active = new Sealable(new Memtable(options.memtableBytes(), store.account), NO_LOG);
+        active = new Sealable(newMemtable(), NO_LOG);
     }
 
     /**
@@ -176,7 +180,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         Sealable full = active;
         full.lastSequence = lastSequence;
         full.reason = "logs are replayed";
-        active = new Sealable(new Memtable(options.memtableBytes(), store.account), NO_LOG);
+        active = new Sealable(newMemtable(), NO_LOG);
         flush(full, Math.min(nextLog, store.firstLogNeeded()), version -> {});
         full.memtable.release();
     }
@@ -218,6 +222,23 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         if (options.mergeOperator() == null) {
             throw new IllegalStateException("column family '" + name + "' of store " + store.path
                     + " was opened without a merge operator: see Options.withMergeOperator");
+        }
+    }
+
+    /** Refuses keys that the comparator does, before anything is written. */
+    void checkKey(
+            int kind,
+            MemorySegment key,
+            long keyOffset,
+            int keyLength,
+            MemorySegment value,
+            long valueOffset,
+            int valueLength) {
+        if (order != KeyOrder.BYTES) {
+            order.check(key, keyOffset, keyLength);
+            if (kind == Keys.DELETE_RANGE) {
+                order.check(value, valueOffset, valueLength);
+            }
         }
     }
 
@@ -299,7 +320,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
 
     /** A successor for the memtable. */
     Memtable newMemtable() {
-        return new Memtable(options.memtableBytes(), store.account);
+        return new Memtable(options.memtableBytes(), store.account, order);
     }
 
     /** Goes on in another memtable, whose operations come to this log or a later one. */
@@ -385,6 +406,9 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     }
 
     private ReadState pin(int stripe) {
+        if (order != KeyOrder.BYTES) {
+            order.checkKnown();
+        }
         while (true) {
             ReadState state = state();
             state.pin(stripe);
@@ -412,7 +436,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     List<byte @Nullable []> get(List<byte[]> keys, @Nullable Snapshot snapshot) {
         int stripe = ReadState.stripe();
         ReadState state = pin(stripe);
-        try (MultiLookup lookup = new MultiLookup(keys, store.sequence(snapshot))) {
+        try (MultiLookup lookup = new MultiLookup(order, keys, store.sequence(snapshot))) {
             state.get(lookup);
             return lookup.values();
         } catch (ChainIoException | CorruptionException e) {
@@ -427,11 +451,11 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         ReadState state = pin(stripe);
         try {
             long sequence = store.sequence(bounds.snapshot());
-            byte[] lower = bounds.lower();
-            byte[] upper = bounds.upper();
-            InternalIterator entries = MergingIterator.of(state.iterators(lower, upper, sequence));
+            byte[] lower = bounds.lower(order);
+            byte[] upper = bounds.upper(order);
+            InternalIterator entries = MergingIterator.of(order, state.iterators(lower, upper, sequence));
             state.retain();
-            DbIterator iterator = new DbIterator(state, entries, sequence, lower, upper, state.operator, this);
+            DbIterator iterator = new DbIterator(state, entries, order, sequence, lower, upper, state.operator, this);
             synchronized (iterators) {
                 iterators.add(iterator);
             }

@@ -1,24 +1,32 @@
 package dev.catena.engine;
 
-import java.util.Arrays;
+import dev.catena.engine.entry.KeyOrder;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What an iterator shows. Immutable: each {@code with…} method returns a changed copy; keys are copied. Bounds and prefix narrow it
- * together. Keys outside are not read, deleted ones neither, so a bound is cheaper than a look at each key.
+ * together. Keys outside are not read, deleted ones neither, so a bound is cheaper than a look at each key. "Below" is meant in the
+ * order of the column family's keys.
  */
 public final class IteratorOptions {
-    private static final IteratorOptions DEFAULTS = new IteratorOptions(null, new byte[0], null);
+    private static final IteratorOptions DEFAULTS = new IteratorOptions(null, List.of(), List.of(), List.of());
+
+    // What they come to together depends on the order of keys.
 
     private final @Nullable Snapshot snapshot;
-    private final byte[] lower;
-    private final byte @Nullable [] upper;
+    private final List<byte[]> lower;
+    private final List<byte[]> upper;
+    private final List<byte[]> prefixes;
 
-    private IteratorOptions(@Nullable Snapshot snapshot, byte[] lower, byte @Nullable [] upper) {
+    private IteratorOptions(
+            @Nullable Snapshot snapshot, List<byte[]> lower, List<byte[]> upper, List<byte[]> prefixes) {
         this.snapshot = snapshot;
         this.lower = lower;
         this.upper = upper;
+        this.prefixes = prefixes;
     }
 
     /** All keys, as they are when the iterator is made. */
@@ -28,32 +36,31 @@ public final class IteratorOptions {
 
     /** Shows the store as it was when the snapshot was made, which may be closed before the iterator. */
     public IteratorOptions withSnapshot(Snapshot of) {
-        return new IteratorOptions(Objects.requireNonNull(of), lower, upper);
+        return new IteratorOptions(Objects.requireNonNull(of), lower, upper, prefixes);
     }
 
     /** Shows no key below this one. */
     public IteratorOptions withLowerBound(byte[] key) {
-        return Arrays.compareUnsigned(key, lower) <= 0 ? this : new IteratorOptions(snapshot, key.clone(), upper);
+        return new IteratorOptions(snapshot, plus(lower, key), upper, prefixes);
     }
 
     /** Shows only keys below this one. */
     public IteratorOptions withUpperBound(byte[] key) {
-        return upper != null && Arrays.compareUnsigned(key, upper) >= 0
-                ? this
-                : new IteratorOptions(snapshot, lower, key.clone());
+        return new IteratorOptions(snapshot, lower, plus(upper, key), prefixes);
     }
 
-    /** Shows only keys that begin with these bytes. */
+    /**
+     * Shows only keys that begin with these bytes. Where a {@link KeyComparator} is the user's own they need not be together, and making
+     * the iterator throws an {@link IllegalArgumentException}.
+     */
     public IteratorOptions withPrefix(byte[] prefix) {
-        IteratorOptions from = withLowerBound(prefix);
-        for (int i = prefix.length - 1; i >= 0; i--) {
-            if (prefix[i] != (byte) 0xff) {
-                byte[] after = Arrays.copyOf(prefix, i + 1);
-                after[i]++;
-                return from.withUpperBound(after);
-            }
-        }
-        return from; // every key from the prefix on begins with it
+        return new IteratorOptions(snapshot, lower, upper, plus(prefixes, prefix));
+    }
+
+    private static List<byte[]> plus(List<byte[]> keys, byte[] key) {
+        List<byte[]> more = new ArrayList<>(keys);
+        more.add(key.clone());
+        return more;
     }
 
     @Nullable
@@ -61,13 +68,31 @@ public final class IteratorOptions {
         return snapshot;
     }
 
-    /** The smallest key to show, perhaps empty. */
-    byte[] lower() {
-        return lower;
+    /** The smallest key to show, or null. */
+    byte @Nullable [] lower(KeyOrder order) {
+        byte[] largest = null;
+        for (byte[] key : lower) {
+            largest = largest == null || order.compare(key, largest) > 0 ? key : largest;
+        }
+        for (byte[] prefix : prefixes) {
+            byte[] key = order.firstWith(prefix);
+            largest = largest == null || order.compare(key, largest) > 0 ? key : largest;
+        }
+        return largest;
     }
 
     /** The smallest key above those to show, or null. */
-    byte @Nullable [] upper() {
-        return upper;
+    byte @Nullable [] upper(KeyOrder order) {
+        byte[] smallest = null;
+        for (byte[] key : upper) {
+            smallest = smallest == null || order.compare(key, smallest) < 0 ? key : smallest;
+        }
+        for (byte[] prefix : prefixes) {
+            byte[] key = order.firstAfter(prefix);
+            if (key != null) {
+                smallest = smallest == null || order.compare(key, smallest) < 0 ? key : smallest;
+            }
+        }
+        return smallest;
     }
 }

@@ -1,5 +1,6 @@
 package dev.catena.engine;
 
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.version.StoreDirectory;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -51,6 +52,7 @@ public final class Options {
     /** Its name, also where a store tells the name of an operator that is not here; {@link #NONE} for none. */
     private String mergeOperatorName = NONE;
 
+    private KeyComparator keyComparator = KeyComparators.unsignedBytes();
     private long writeBufferBytes;
     private Map<String, Options> families = Map.of();
     private long backgroundBytesPerSecond;
@@ -104,6 +106,10 @@ public final class Options {
                     Options::scrubBytesPerSecond,
                     (o, text) -> o.withScrubBytesPerSecond(Long.parseLong(text))),
             new Kept("scrubInterval", Options::scrubInterval, (o, text) -> o.withScrubInterval(Duration.parse(text))),
+            new Kept(
+                    OptionsFile.KEY_ORDER,
+                    o -> o.keyComparator.name(),
+                    (o, text) -> o.with(copy -> copy.keyComparator = KeyComparators.named(text))),
             new Kept(OptionsFile.MERGE_OPERATOR, o -> o.mergeOperatorName, Options::withMergeOperatorNamed));
 
     private Options() {}
@@ -127,6 +133,7 @@ public final class Options {
         levelZeroTrigger = other.levelZeroTrigger;
         mergeOperator = other.mergeOperator;
         mergeOperatorName = other.mergeOperatorName;
+        keyComparator = other.keyComparator;
         writeBufferBytes = other.writeBufferBytes;
         families = other.families;
         backgroundBytesPerSecond = other.backgroundBytesPerSecond;
@@ -263,17 +270,36 @@ public final class Options {
      * @throws IllegalArgumentException when its name is empty, {@code none}, or more than a line
      */
     public Options withMergeOperator(MergeOperator operator) {
-        String name = operator.name();
-        if (name.isEmpty()
-                || name.equals(NONE)
-                || !name.equals(name.strip())
-                || name.lines().count() > 1) {
-            throw new IllegalArgumentException("'" + name + "' cannot be the name of a merge operator");
-        }
+        String name = checkName(operator.name(), "a merge operator");
         return with(copy -> {
             copy.mergeOperator = operator;
             copy.mergeOperatorName = name;
         });
+    }
+
+    /**
+     * The order of keys. A store or column family that was made with a comparator is only opened with one of the same name. Default
+     * {@link KeyComparators#unsignedBytes}.
+     *
+     * @throws IllegalArgumentException when its name is empty, {@code none}, more than a line, or one of {@link KeyComparators}
+     */
+    public Options withKeyComparator(KeyComparator comparator) {
+        String name = checkName(comparator.name(), "a key comparator");
+        KeyComparator named = KeyComparators.named(name);
+        if (!KeyComparators.isUnknown(named) && !named.equals(comparator)) {
+            throw new IllegalArgumentException("'" + name + "' is the name of another key comparator");
+        }
+        return with(copy -> copy.keyComparator = comparator);
+    }
+
+    private static String checkName(String name, String of) {
+        if (name.isEmpty()
+                || name.equals(NONE)
+                || !name.equals(name.strip())
+                || name.lines().count() > 1) {
+            throw new IllegalArgumentException("'" + name + "' cannot be the name of " + of);
+        }
+        return name;
     }
 
     /** With an operator of {@link MergeOperators}, or just the name of another: then operands are neither merged nor shown. */
@@ -301,6 +327,17 @@ public final class Options {
     /** See {@link #withMergeOperator}; null for none, and when it is none that this program knows by its name ({@link #stored}). */
     public @Nullable MergeOperator mergeOperator() {
         return mergeOperator;
+    }
+
+    /** See {@link #withKeyComparator}; one that is nothing but a name when it is none that this program knows by its name ({@link #stored}). */
+    public KeyComparator keyComparator() {
+        return keyComparator;
+    }
+
+    KeyOrder keyOrder() {
+        KeyOrder order = KeyOrder.of(keyComparator);
+        order.checkKnown();
+        return order;
     }
 
     /** See {@link #withBackgroundBytesPerSecond}. */
@@ -438,6 +475,8 @@ public final class Options {
      * The options that the store in a directory was last opened with, as its file {@code OPTIONS} says. A store of its own machine and
      * program: listener and {@link #createIfMissing} are the defaults, and a merge operator that is not of {@link MergeOperators} is known
      * by name only: opened so, the store shows all but merged values, which throw {@link MergeException}, and compaction keeps operands.
+     * So is a key comparator that is not of {@link KeyComparators}: the store can only be opened for reading then, and whatever needs the
+     * order of keys throws {@link KeyComparatorException}; figures are shown, and what can be verified without it is.
      *
      * @throws StoreIoException when there is no such file
      * @throws CorruptionException when it says something else than options

@@ -1,5 +1,7 @@
 package dev.catena.engine;
 
+import dev.catena.engine.entry.KeyOrder;
+import dev.catena.engine.version.Manifest;
 import dev.catena.engine.version.StoreDirectory;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -27,12 +29,33 @@ final class OptionsFile {
             """;
 
     /** What must be the same at every opening. */
-    private static final Map<String, String> FIXED = new TreeMap<>(Map.of("format", "1", "keyOrder", "unsigned bytes"));
+    private static final Map<String, String> FIXED = Map.of("format", "1");
 
     /** The line with the name of the merge operator: what is stored with one makes sense with that only. */
     static final String MERGE_OPERATOR = "mergeOperator";
 
+    /** The line with the name of the order of keys. What counts is what the manifest says. */
+    static final String KEY_ORDER = "keyOrder";
+
     private OptionsFile() {}
+
+    /**
+     * The order of a family's keys.
+     *
+     * @param reading whether the order may be known by name only
+     * @throws IllegalArgumentException when the options say another one than the family has
+     */
+    static KeyOrder order(StoreDirectory directory, Options options, Manifest.FamilyEntry family, boolean reading) {
+        KeyOrder given = KeyOrder.of(options.ofFamily(family.name()).keyComparator());
+        if (!given.name().equals(family.order()) || !(reading || given.isKnown())) {
+            throw new IllegalArgumentException("column family '" + family.name() + "' of store " + directory.path()
+                    + " has the keys in the order of key comparator '" + family.order()
+                    + "' and cannot be opened with '"
+                    + given.name() + "'" + (given.isKnown() ? "" : ", of which this program knows nothing but the name")
+                    + ": give the same one by Options.withKeyComparator");
+        }
+        return given;
+    }
 
     /**
      * Checks what cannot change.

@@ -163,7 +163,7 @@ final class ReadState {
     }
 
     /** Iterators over all entries of a range that a snapshot sees, and perhaps others; the caller closes them, and holds a reference until then. */
-    List<InternalIterator> iterators(byte[] lower, byte @Nullable [] upper, long snapshot) {
+    List<InternalIterator> iterators(byte @Nullable [] lower, byte @Nullable [] upper, long snapshot) {
         RangeDeletions ranges = hasRangeDeletions() ? rangesWith(active.rangeDeletionCount()).all : RangeDeletions.NONE;
         List<InternalIterator> iterators = new ArrayList<>();
         boolean complete = false;
@@ -199,8 +199,8 @@ final class ReadState {
         for (int i = laidOut.ofActive; i < count; i++) {
             RangeDeletion deletion = active.rangeDeletions(count).get(i);
             if (deletion.sequence() <= snapshot
-                    && Keys.compare(deletion.begin(), key, length) <= 0
-                    && Keys.compare(deletion.end(), key, length) > 0) {
+                    && version.order().compare(deletion.begin(), key, length) <= 0
+                    && version.order().compare(deletion.end(), key, length) > 0) {
                 floor = Math.max(floor, deletion.sequence());
             }
         }
@@ -222,7 +222,7 @@ final class ReadState {
                     for (TableFile table : version.tables()) {
                         table.reader().rangeDeletions().addTo(deletions);
                     }
-                    laidOut = new Ranges(RangeDeletions.of(deletions), count);
+                    laidOut = new Ranges(RangeDeletions.of(version.order(), deletions), count);
                     ranges = laidOut;
                 }
             }

@@ -217,6 +217,7 @@ final class Recovery {
                 return "an operation of column family number " + operations.family() + ", which never was";
             }
             if (family != null
+                    && family.order.isKnown() // else nobody can read it
                     && next > family.versions.flushedSequence()) { // else it was dropped, or has it in tables
                 makeRoom(family, log);
                 family.replayInto(log)

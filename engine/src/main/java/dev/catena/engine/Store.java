@@ -1,6 +1,7 @@
 package dev.catena.engine;
 
 import dev.catena.engine.compaction.RateLimiter;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.MemoryAccount;
 import dev.catena.engine.event.Events;
 import dev.catena.engine.event.TextLog;
@@ -188,14 +189,21 @@ final class Store {
             if (!options.createIfMissing()) {
                 throw new StoreIoException("there is no store in " + path + ": no manifest", null);
             }
-            Manifest.empty(Manifest.BYTEWISE).write(directory);
+            Manifest.empty(options.keyComparator().name()).write(directory);
         }
         OptionsFile.check(directory, options);
         Manifest manifest = Manifest.read(directory.manifest());
         limiter = new RateLimiter(options.backgroundBytesPerSecond(), this::isStopping);
         cache = undo.add(new BlockCache(budget > 0 ? budget : options.cacheBytes(), account));
         long nextNumber = Math.max(manifest.nextNumber(), Recovery.highestNumber(files) + 1);
-        catalog = undo.add(new Catalog(runtime, directory, health, cache, manifest, nextNumber));
+        catalog = undo.add(new Catalog(
+                runtime,
+                directory,
+                health,
+                cache,
+                manifest,
+                family -> OptionsFile.order(directory, options, family, reading),
+                nextNumber));
         List<Family> opened = new ArrayList<>();
         for (VersionSet versions : catalog.families()) {
             opened.add(undo.add(new Family(this, versions, options.ofFamily(versions.name()))));
@@ -271,7 +279,7 @@ final class Store {
                     throw new IllegalArgumentException("there is a column family '" + name + "' already");
                 }
                 health.check();
-                Family made = new Family(this, catalog.create(name, Manifest.BYTEWISE), of);
+                Family made = new Family(this, catalog.create(name, of.keyOrder()), of);
                 Version version = made.versions.retainCurrent(); // the catalog's monitor comes before the append lock
                 appendLock.lock();
                 try {
@@ -424,6 +432,7 @@ final class Store {
             boolean logged = durability != Durability.UNLOGGED;
             appendLock.lock();
             try {
+                family.checkKey(kind, key, 0, keyLength, value, 0, valueLength);
                 family.makeRoom((long) keyLength + valueLength);
                 long sequence = lastSequence + 1;
                 Log log = log();
@@ -491,6 +500,7 @@ final class Store {
         }
         appendLock.lock();
         try {
+            checkKeys(batch);
             makeRoom(batch);
             MemorySegment encoded = batch.encoded();
             long sequence = lastSequence + 1;
@@ -512,6 +522,25 @@ final class Store {
             return end;
         } finally {
             appendLock.unlock();
+        }
+    }
+
+    private void checkKeys(Batch batch) {
+        if ((batch.usesDefault() && defaultFamily.order != KeyOrder.BYTES)
+                || batch.families().stream().anyMatch(family -> family.order != KeyOrder.BYTES)) {
+            MemorySegment encoded = batch.encoded();
+            Operations operations = new Operations(encoded, 0, batch.bytes());
+            while (operations.next()) {
+                family(batch, operations.family())
+                        .checkKey(
+                                operations.kind(),
+                                encoded,
+                                operations.keyOffset(),
+                                operations.keyLength(),
+                                encoded,
+                                operations.valueOffset(),
+                                operations.valueLength());
+            }
         }
     }
 

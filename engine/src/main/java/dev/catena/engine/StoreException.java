@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 public abstract sealed class StoreException extends RuntimeException
         permits ColumnFamilyDroppedException,
                 CorruptionException,
+                KeyComparatorException,
                 MergeException,
                 StoreClosedException,
                 StoreIoException,

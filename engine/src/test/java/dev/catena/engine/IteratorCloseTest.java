@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -129,7 +130,8 @@ final class IteratorCloseTest {
                 "user");
         user.start();
         for (int round = 0; round < ROUNDS; round++) {
-            DbIterator iterator = new DbIterator(null, new Entries(misuses), 0, new byte[0], null, null, closed -> {});
+            DbIterator iterator =
+                    new DbIterator(null, new Entries(misuses), KeyOrder.BYTES, 0, null, null, null, closed -> {});
             hand.exchange(iterator);
             for (int step = 0; step < round % STEPS; step++) {
                 Thread.onSpinWait();

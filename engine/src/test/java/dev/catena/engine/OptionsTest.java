@@ -61,16 +61,16 @@ class OptionsTest {
     void aStoreOfAnotherKindIsRefused() throws IOException {
         Db.open(directory, UNUSUAL).close();
         String text = Files.readString(file());
-        Files.writeString(file(), text.replace("keyOrder = unsigned bytes", "keyOrder = reverse"));
+        Files.writeString(file(), text.replace("format = 1", "format = 2"));
         for (Runnable opening : new Runnable[] {
             () -> Db.open(directory, UNUSUAL).close(),
             () -> Db.openReadOnly(directory, UNUSUAL).close(),
             () -> Options.stored(directory)
         }) {
             CorruptionException e = assertThrows(CorruptionException.class, opening::run);
-            assertEquals(text.indexOf("keyOrder"), e.offset());
-            assertEquals("a store with keyOrder = unsigned bytes", e.expected());
-            assertEquals("keyOrder = reverse", e.found());
+            assertEquals(text.indexOf("format"), e.offset());
+            assertEquals("a store with format = 1", e.expected());
+            assertEquals("format = 2", e.found());
         }
         Files.writeString(file(), text.replace("format = 1\n", ""));
         assertEquals(

@@ -2,14 +2,14 @@ package dev.catena.engine.compaction;
 
 import dev.catena.engine.Options;
 import dev.catena.engine.entry.InternalIterator;
-import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.RangeDeletion;
 import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.version.TableFile;
 import dev.catena.engine.version.TableMeta;
 import dev.catena.engine.version.Version;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.function.BiPredicate;
 
@@ -30,10 +30,10 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, String re
         byte[] smallest = upper.getFirst().meta().smallest();
         byte[] largest = upper.getFirst().meta().largest();
         for (TableFile table : upper) {
-            if (Arrays.compareUnsigned(table.meta().smallest(), smallest) < 0) {
+            if (version.order().compare(table.meta().smallest(), smallest) < 0) {
                 smallest = table.meta().smallest();
             }
-            if (Arrays.compareUnsigned(table.meta().largest(), largest) > 0) {
+            if (version.order().compare(table.meta().largest(), largest) > 0) {
                 largest = table.meta().largest();
             }
         }
@@ -61,9 +61,10 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, String re
             return false;
         }
         List<TableFile> tables = new ArrayList<>(inputs.get(level));
-        tables.sort(Version.BY_KEY);
+        KeyOrder order = order();
+        tables.sort(Comparator.comparing(table -> table.meta().smallest(), order::compare));
         for (int i = 1; i < tables.size(); i++) {
-            if (Arrays.compareUnsigned(
+            if (order.compare(
                             tables.get(i - 1).meta().largest(),
                             tables.get(i).meta().smallest())
                     >= 0) {
@@ -77,7 +78,12 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, String re
     RangeDeletions rangeDeletions() {
         List<RangeDeletion> deletions = new ArrayList<>();
         tables().forEach(table -> table.reader().rangeDeletions().addTo(deletions));
-        return RangeDeletions.of(deletions);
+        return RangeDeletions.of(order(), deletions);
+    }
+
+    /** The order of keys. */
+    private KeyOrder order() {
+        return tables().getFirst().reader().order();
     }
 
     /** All inputs. */
@@ -99,11 +105,25 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, String re
                 for (int level = output + 1; level < version.levels(); level++) {
                     List<TableFile> tables = version.level(level);
                     while (next[level] < tables.size()
-                            && Keys.compare(tables.get(next[level]).meta().largest(), key, length) < 0) {
+                            && version.order()
+                                            .compare(
+                                                    tables.get(next[level])
+                                                            .meta()
+                                                            .largest(),
+                                                    key,
+                                                    length)
+                                    < 0) {
                         next[level]++;
                     }
                     if (next[level] < tables.size()
-                            && Keys.compare(tables.get(next[level]).meta().smallest(), key, length) <= 0) {
+                            && version.order()
+                                            .compare(
+                                                    tables.get(next[level])
+                                                            .meta()
+                                                            .smallest(),
+                                                    key,
+                                                    length)
+                                    <= 0) {
                         return true;
                     }
                 }

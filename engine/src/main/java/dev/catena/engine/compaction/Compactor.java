@@ -264,7 +264,8 @@ public final class Compactor {
         List<TableFile> written;
         RangeDeletions ranges = compaction.rangeDeletions();
         Compaction read = compaction.without(writer::isDeleted, ranges);
-        try (InternalIterator input = MergingIterator.of(read.open(new Scans(compaction.openAtOnce())))) {
+        try (InternalIterator input =
+                MergingIterator.of(versions.order(), read.open(new Scans(compaction.openAtOnce())))) {
             written = writer.write(
                     input,
                     ranges,
@@ -314,6 +315,7 @@ public final class Compactor {
         @Override
         public InternalIterator level(List<TableFile> tables) {
             return new LevelIterator(
+                    versions.order(),
                     tables.stream().map(table -> new Scan(table)).toList());
         }
 

@@ -4,7 +4,6 @@ import dev.catena.engine.Options;
 import dev.catena.engine.version.TableFile;
 import dev.catena.engine.version.Version;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
@@ -243,8 +242,8 @@ final class Picker {
     }
 
     /** Whether all keys of a table are before all of another. */
-    private static boolean isBefore(TableFile table, TableFile other) {
-        return Arrays.compareUnsigned(table.meta().largest(), other.meta().smallest()) < 0;
+    private boolean isBefore(TableFile table, TableFile other) {
+        return version.order().compare(table.meta().largest(), other.meta().smallest()) < 0;
     }
 
     /** Of all tables into the last level; null when they are there already, without garbage. */
@@ -274,8 +273,8 @@ final class Picker {
     Compaction range(int level, byte @Nullable [] begin, byte @Nullable [] end) {
         List<TableFile> found = version.level(level).stream()
                 .filter(table -> (begin == null
-                                || Arrays.compareUnsigned(table.meta().largest(), begin) >= 0)
-                        && (end == null || Arrays.compareUnsigned(table.meta().smallest(), end) < 0))
+                                || version.order().compare(table.meta().largest(), begin) >= 0)
+                        && (end == null || version.order().compare(table.meta().smallest(), end) < 0))
                 .toList();
         // Neighbours, all of them: what is written takes the place of one run of tables.
         if (found.isEmpty() || (level == last && found.stream().noneMatch(this::isDroppable))) {

@@ -4,7 +4,9 @@ import dev.catena.engine.Options;
 import dev.catena.engine.StoreClosedException;
 import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.Memory;
 import dev.catena.engine.entry.MemoryAccount;
 import dev.catena.engine.entry.MemoryAccount.Owner;
 import dev.catena.engine.entry.RangeDeletions;
@@ -128,8 +130,11 @@ public final class TableWriter {
                     progress.written(now - told);
                     told = now;
                 }
-                if (output != null && entries.isFirstOfKey() && output.builder.estimatedBytes() >= tableBytes) {
-                    byte[] after = afterLastKey(output.builder);
+                if (output != null
+                        && entries.isFirstOfKey()
+                        && output.builder.estimatedBytes() >= tableBytes
+                        && mayEndBefore(entries, left)) {
+                    byte[] after = afterLastKey(output.builder, entries);
                     output.builder.setRangeDeletions(left.before(after));
                     left = left.from(after);
                     finished.add(output.finish());
@@ -181,11 +186,19 @@ public final class TableWriter {
 
     /**
      * Where deletions of ranges are cut that go on behind a table: after its last key, before any other. So its key range, ends included,
-     * ends with its last key, and the next table's begins after that.
+     * ends with its last key, and the next table's begins after that. Only in the order of unsigned bytes there is such a place in any
+     * range; else tables end where no range is cut.
      */
-    private static byte[] afterLastKey(TableBuilder builder) {
-        byte[] last = builder.lastKey();
-        return Arrays.copyOf(last, last.length + 1);
+    private byte[] afterLastKey(TableBuilder builder, Survivors next) {
+        if (versions.order() == KeyOrder.BYTES) {
+            byte[] last = builder.lastKey();
+            return Arrays.copyOf(last, last.length + 1);
+        }
+        return next.keyLength() == 0 ? new byte[0] : Memory.toArray(next.keyAddress(), next.keyLength());
+    }
+
+    private boolean mayEndBefore(Survivors next, RangeDeletions ranges) {
+        return versions.order() == KeyOrder.BYTES || ranges.areApartAt(next.keyAddress(), next.keyLength());
     }
 
     /** Adds an entry to a table that has deletions of ranges only, as it needs one: the deletion of the first key that they delete anyway. */
@@ -220,7 +233,8 @@ public final class TableWriter {
                         file,
                         options.blockBytes(),
                         lastLevel ? options.lastLevelFilterBitsPerKey() : options.filterBitsPerKey(),
-                        lastLevel ? options.lastLevelCompression() : options.compression());
+                        lastLevel ? options.lastLevelCompression() : options.compression(),
+                        versions.order());
             } finally {
                 if (made == null) {
                     file.close();

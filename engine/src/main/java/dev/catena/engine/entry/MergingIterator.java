@@ -15,6 +15,7 @@ import java.util.List;
  * <p>When an input fails, the iterator stands nowhere until the next seek. Not thread safe.
  */
 public final class MergingIterator implements InternalIterator {
+    private final KeyOrder order;
     private final InternalIterator[] inputs;
     private final long[] prefixes;
     private final long[] keys;
@@ -31,7 +32,8 @@ public final class MergingIterator implements InternalIterator {
 
     private boolean backward;
 
-    private MergingIterator(List<? extends InternalIterator> inputs) {
+    private MergingIterator(KeyOrder order, List<? extends InternalIterator> inputs) {
+        this.order = order;
         this.inputs = inputs.toArray(InternalIterator[]::new);
         int count = this.inputs.length;
         prefixes = new long[count];
@@ -45,8 +47,8 @@ public final class MergingIterator implements InternalIterator {
      * An iterator over all entries of the inputs, in order. Owns the inputs: closing it closes them. Of one input it is that input
      * itself.
      */
-    public static InternalIterator of(List<? extends InternalIterator> inputs) {
-        return inputs.size() == 1 ? inputs.get(0) : new MergingIterator(inputs);
+    public static InternalIterator of(KeyOrder order, List<? extends InternalIterator> inputs) {
+        return inputs.size() == 1 ? inputs.get(0) : new MergingIterator(order, inputs);
     }
 
     @Override
@@ -223,7 +225,7 @@ public final class MergingIterator implements InternalIterator {
         keys[i] = key;
         lengths[i] = length;
         trailers[i] = input.trailer();
-        prefixes[i] = Keys.prefix(key, length);
+        prefixes[i] = order.prefix(key, length);
     }
 
     /** Whether one input's entry comes before another's in the direction of the walk. */
@@ -233,12 +235,11 @@ public final class MergingIterator implements InternalIterator {
         if (x != y) {
             return Long.compareUnsigned(x, y) < 0 != backward;
         }
-        int equal = Math.min(8, Math.min(lengths[a], lengths[b]));
-        int order = Keys.compareFrom(equal, keys[a], lengths[a], keys[b], lengths[b]);
-        if (order == 0) {
-            order = Long.compareUnsigned(trailers[b], trailers[a]);
+        int compared = order.compareAfterPrefix(keys[a], lengths[a], keys[b], lengths[b]);
+        if (compared == 0) {
+            compared = Long.compareUnsigned(trailers[b], trailers[a]);
         }
-        return order < 0 != backward;
+        return compared < 0 != backward;
     }
 
     /** Adds an input at the heap's end and moves it up. */

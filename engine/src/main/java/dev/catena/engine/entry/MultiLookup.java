@@ -52,7 +52,7 @@ public final class MultiLookup implements AutoCloseable, ValueSink {
      *
      * @param snapshot the largest sequence number to see
      */
-    public MultiLookup(List<byte[]> keys, long snapshot) {
+    public MultiLookup(KeyOrder keyOrder, List<byte[]> keys, long snapshot) {
         this.snapshot = snapshot;
         int count = keys.size();
         byte[][] heap = keys.toArray(byte[][]::new);
@@ -67,7 +67,7 @@ public final class MultiLookup implements AutoCloseable, ValueSink {
         }
         Integer[] order = new Integer[count];
         Arrays.setAll(order, i -> i);
-        Arrays.sort(order, (a, b) -> Arrays.compareUnsigned(heap[a], heap[b]));
+        Arrays.sort(order, (a, b) -> keyOrder.compare(heap[a], heap[b]));
         pending = new int[count];
         Arrays.setAll(pending, i -> order[i]);
         pendingCount = count;

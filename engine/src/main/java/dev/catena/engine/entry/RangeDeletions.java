@@ -19,18 +19,20 @@ import java.util.TreeSet;
  */
 public final class RangeDeletions {
     /** No deletions. */
-    public static final RangeDeletions NONE = new RangeDeletions(List.of());
+    public static final RangeDeletions NONE = new RangeDeletions(KeyOrder.BYTES, List.of());
 
     /** What {@link #find} gives between, before and after fragments. */
     private static final int NOWHERE = -1;
 
+    private final KeyOrder order;
     private final byte[][] begins;
     private final byte[][] ends;
 
     /** Of each fragment, newest first, one at least. */
     private final long[][] sequences;
 
-    private RangeDeletions(List<Fragment> fragments) {
+    private RangeDeletions(KeyOrder order, List<Fragment> fragments) {
+        this.order = order;
         begins = new byte[fragments.size()][];
         ends = new byte[fragments.size()][];
         sequences = new long[fragments.size()][];
@@ -44,12 +46,12 @@ public final class RangeDeletions {
     private record Fragment(byte[] begin, byte[] end, long[] sequences) {}
 
     /** All that hold somewhere. */
-    public static RangeDeletions of(Collection<RangeDeletion> deletions) {
-        TreeMap<byte[], List<RangeDeletion>> beginning = new TreeMap<>(Arrays::compareUnsigned);
-        TreeMap<byte[], List<RangeDeletion>> ending = new TreeMap<>(Arrays::compareUnsigned);
-        TreeSet<byte[]> bounds = new TreeSet<>(Arrays::compareUnsigned);
+    public static RangeDeletions of(KeyOrder order, Collection<RangeDeletion> deletions) {
+        TreeMap<byte[], List<RangeDeletion>> beginning = new TreeMap<>(order::compare);
+        TreeMap<byte[], List<RangeDeletion>> ending = new TreeMap<>(order::compare);
+        TreeSet<byte[]> bounds = new TreeSet<>(order::compare);
         for (RangeDeletion deletion : deletions) {
-            if (Arrays.compareUnsigned(deletion.begin(), deletion.end()) < 0) {
+            if (order.compare(deletion.begin(), deletion.end()) < 0) {
                 beginning
                         .computeIfAbsent(deletion.begin(), bound -> new ArrayList<>())
                         .add(deletion);
@@ -81,7 +83,7 @@ public final class RangeDeletions {
             }
             from = bound;
         }
-        return new RangeDeletions(fragments);
+        return new RangeDeletions(order, fragments);
     }
 
     private static void add(List<Fragment> fragments, byte[] begin, byte[] end, long[] sequences) {
@@ -121,7 +123,7 @@ public final class RangeDeletions {
     /** The fragment that an off-heap key is in; negative when it is in none. */
     public int find(long key, int length) {
         int fragment = firstEndingAfter(key, length);
-        return fragment < begins.length && Keys.compare(begins[fragment], key, length) <= 0 ? fragment : NOWHERE;
+        return fragment < begins.length && order.compare(begins[fragment], key, length) <= 0 ? fragment : NOWHERE;
     }
 
     /** The first fragment that ends after an off-heap key; {@link #count} when none does. */
@@ -130,7 +132,7 @@ public final class RangeDeletions {
         int high = ends.length;
         while (low < high) {
             int middle = (low + high) >>> 1;
-            if (Keys.compare(ends[middle], key, length) <= 0) {
+            if (order.compare(ends[middle], key, length) <= 0) {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -174,11 +176,11 @@ public final class RangeDeletions {
     public long newestOfAll(byte[] smallest, byte[] largest, long snapshot) {
         for (int low = 0, high = ends.length; low < high; ) {
             int middle = (low + high) >>> 1;
-            if (Arrays.compareUnsigned(ends[middle], smallest) <= 0) {
+            if (order.compare(ends[middle], smallest) <= 0) {
                 low = middle + 1;
-            } else if (Arrays.compareUnsigned(begins[middle], smallest) > 0) {
+            } else if (order.compare(begins[middle], smallest) > 0) {
                 high = middle;
-            } else if (Arrays.compareUnsigned(ends[middle], largest) <= 0) {
+            } else if (order.compare(ends[middle], largest) <= 0) {
                 return 0;
             } else {
                 return Arrays.stream(sequences[middle])
@@ -190,26 +192,38 @@ public final class RangeDeletions {
         return 0;
     }
 
+    /** The order of keys that they are laid out in. */
+    KeyOrder order() {
+        return order;
+    }
+
+    /** Whether they are apart from one another at an off-heap key: it begins none, is in none, and ends none, or begins one where none ends. */
+    public boolean areApartAt(long key, int length) {
+        int after = firstEndingAfter(key, length);
+        return (after == ends.length || order.compare(begins[after], key, length) >= 0)
+                && (after == 0 || order.compare(ends[after - 1], key, length) < 0);
+    }
+
     /** What of them holds for keys before a bound. */
     public RangeDeletions before(byte[] bound) {
         List<Fragment> fragments = new ArrayList<>();
-        for (int i = 0; i < begins.length && Arrays.compareUnsigned(begins[i], bound) < 0; i++) {
-            boolean cut = Arrays.compareUnsigned(ends[i], bound) > 0;
+        for (int i = 0; i < begins.length && order.compare(begins[i], bound) < 0; i++) {
+            boolean cut = order.compare(ends[i], bound) > 0;
             fragments.add(new Fragment(begins[i], cut ? bound : ends[i], sequences[i]));
         }
-        return new RangeDeletions(fragments);
+        return new RangeDeletions(order, fragments);
     }
 
     /** What of them holds for keys from a bound on. */
     public RangeDeletions from(byte[] bound) {
         List<Fragment> fragments = new ArrayList<>();
         for (int i = 0; i < begins.length; i++) {
-            if (Arrays.compareUnsigned(ends[i], bound) > 0) {
-                boolean cut = Arrays.compareUnsigned(begins[i], bound) < 0;
+            if (order.compare(ends[i], bound) > 0) {
+                boolean cut = order.compare(begins[i], bound) < 0;
                 fragments.add(new Fragment(cut ? bound : begins[i], ends[i], sequences[i]));
             }
         }
-        return new RangeDeletions(fragments);
+        return new RangeDeletions(order, fragments);
     }
 
     /** With those sequence numbers of each fragment only that are to be kept. */
@@ -221,7 +235,7 @@ public final class RangeDeletions {
                 add(fragments, begins[i], ends[i], left);
             }
         }
-        return new RangeDeletions(fragments);
+        return new RangeDeletions(order, fragments);
     }
 
     /** Chooses what is kept of a fragment. */

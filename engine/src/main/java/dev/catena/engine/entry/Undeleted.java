@@ -91,6 +91,9 @@ public final class Undeleted implements InternalIterator {
             if (largestSequence < deletion) {
                 byte[] end = ranges.end(fragment);
                 input.seek(copy(end), end.length, -1);
+                if (input.isValid() && compare(end) > 0) {
+                    throw ranges.order().failed("does not keep to its order: of keys from one on one is before it");
+                }
             } else {
                 input.next();
             }
@@ -109,6 +112,9 @@ public final class Undeleted implements InternalIterator {
             if (largestSequence < deletion) {
                 byte[] begin = ranges.begin(fragment);
                 input.seekBefore(copy(begin), begin.length, -1);
+                if (input.isValid() && compare(begin) <= 0) {
+                    throw ranges.order().failed("does not keep to its order: of keys before one one is not");
+                }
             } else {
                 input.prev();
             }
@@ -129,7 +135,7 @@ public final class Undeleted implements InternalIterator {
 
     /** Compares a bound with the input's key. */
     private int compare(byte[] with) {
-        return Keys.compare(with, input.keyAddress(), input.keyLength());
+        return ranges.order().compare(with, input.keyAddress(), input.keyLength());
     }
 
     private long copy(byte[] key) {

@@ -2,6 +2,7 @@ package dev.catena.engine.memtable;
 
 import dev.catena.engine.entry.Filter;
 import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.Memory;
@@ -27,7 +28,7 @@ import java.util.List;
  *
  * <pre>
  * -16 (level + 1)  link      on each level: u64 address of the next node, 0 at the end, u64 that node's prefix
- *   0  u64 prefix            first 8 bytes of the user key as a big-endian number (a comparison seldom needs more)
+ *   0  u64 prefix            the user key's: see KeyOrder (a comparison seldom needs more)
  *   8  u64 trailer           sequence and kind
  *  16  u32 key length, u32 value length
  *  24  key bytes, value bytes, with an operand u32 operands of the key that follow one another from it on
@@ -91,6 +92,7 @@ public final class Memtable {
     }
 
     private final MemoryAccount account;
+    private final KeyOrder order;
     private final long chunkBytes;
     private final MemorySegment filter;
     private final int filterBytes;
@@ -125,12 +127,13 @@ public final class Memtable {
      * @param limitBytes about how many bytes it is going to hold: sizes the chunks of memory that it takes; not enforced
      */
     public Memtable(long limitBytes) {
-        this(limitBytes, new MemoryAccount(false));
+        this(limitBytes, new MemoryAccount(false), KeyOrder.BYTES);
     }
 
     /** As {@link #Memtable(long)}. @param account charged with what it allocates */
-    public Memtable(long limitBytes, MemoryAccount account) {
+    public Memtable(long limitBytes, MemoryAccount account, KeyOrder order) {
         this.account = account;
+        this.order = order;
         chunkBytes = Math.clamp(limitBytes / 16, CHUNK_MIN, CHUNK_MAX);
         filterBytes = (int) Math.clamp(limitBytes / FILTER_SHARE, FILTER_MIN, FILTER_MAX) & -Filter.LINE;
         filter = NativeMemory.allocateZeroed(filterBytes, OWNER);
@@ -185,7 +188,7 @@ public final class Memtable {
         if (valueLength > 0) {
             MemorySegment.copy(value, valueOffset, Memory.ALL, keyAddress + keyLength, valueLength);
         }
-        long prefix = Keys.prefix(keyAddress, keyLength);
+        long prefix = order.prefix(keyAddress, keyLength);
         long trailer = Keys.trailer(sequence, kind);
         Filter.add(filter.address(), filterBytes, FILTER_PROBES, Filter.hash(keyAddress, keyLength));
         Memory.putLong(node, prefix);
@@ -242,7 +245,7 @@ public final class Memtable {
 
     /** The deletions of ranges, laid out. Any thread, when nobody writes any more. */
     public RangeDeletions allRangeDeletions() {
-        return RangeDeletions.of(rangeDeletions(rangeDeletionCount));
+        return RangeDeletions.of(order, rangeDeletions(rangeDeletionCount));
     }
 
     /** Notes with an operand about to be linked how many follow one another. */
@@ -280,7 +283,7 @@ public final class Memtable {
             return Lookup.ABSENT;
         }
         long node = find(
-                Keys.prefix(keyAddress, keyLength), keyAddress, keyLength, Keys.seekTrailer(snapshotSequence), false);
+                order.prefix(keyAddress, keyLength), keyAddress, keyLength, Keys.seekTrailer(snapshotSequence), false);
         Lookup result = Lookup.ABSENT;
         while (result == Lookup.ABSENT
                 && node != 0
@@ -409,15 +412,13 @@ public final class Memtable {
         return node - LINK * (level + 1L);
     }
 
-    private static boolean isBefore(long node, long prefix, long key, int keyLength, long trailer) {
+    private boolean isBefore(long node, long prefix, long key, int keyLength, long trailer) {
         long nodePrefix = Memory.getLong(node);
         if (nodePrefix != prefix) {
             return Long.compareUnsigned(nodePrefix, prefix) < 0;
         }
-        int nodeKeyLength = keyLength(node);
-        int equal = Math.min(8, Math.min(nodeKeyLength, keyLength));
-        int order = Keys.compareFrom(equal, keyAddress(node), nodeKeyLength, key, keyLength);
-        return order != 0 ? order < 0 : Long.compareUnsigned(Memory.getLong(node + TRAILER), trailer) > 0;
+        int compared = order.compareAfterPrefix(keyAddress(node), keyLength(node), key, keyLength);
+        return compared != 0 ? compared < 0 : Long.compareUnsigned(Memory.getLong(node + TRAILER), trailer) > 0;
     }
 
     private static int keyLength(long node) {
@@ -476,7 +477,7 @@ public final class Memtable {
         @Override
         public void seek(long key, int length, long trailer) {
             checkOpen();
-            node = find(Keys.prefix(key, length), key, length, trailer, false);
+            node = find(order.prefix(key, length), key, length, trailer, false);
         }
 
         @Override
@@ -493,7 +494,7 @@ public final class Memtable {
         @Override
         public void seekBefore(long key, int length, long trailer) {
             checkOpen();
-            node = find(Keys.prefix(key, length), key, length, trailer, true);
+            node = find(order.prefix(key, length), key, length, trailer, true);
         }
 
         @Override

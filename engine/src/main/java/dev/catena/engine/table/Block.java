@@ -1,6 +1,7 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.CorruptionException;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.Memory;
@@ -17,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  * entry    = varint rest length, varint value length, the key from its byte c on, u64 trailer, value
  * varint   = 7 bits a byte, lowest first, the high bit set on all bytes but the last; at most 5 bytes
  * </pre>
+ *
+ * <p>In other orders than that of unsigned bytes c is 0: comparators need whole keys.
  *
  * <p>For lookups a block in memory is followed, at the next multiple of 8, by one u64 slot an entry, not in the file:
  * {@code first 4 bytes of the key's rest as a big-endian number << 32 | offset of the entry}. A binary search over the slots touches two or three cache lines and then, nearly always, one entry. {@link #index}
@@ -103,8 +106,8 @@ final class Block {
      * @return null when the block ends before a version that decides, so that the block after this one may have it
      */
     static @Nullable Lookup find(
-            long block, int length, long key, int keyLength, long trailer, long floor, ValueSink sink) {
-        int i = search(block, length, key, keyLength, trailer);
+            KeyOrder order, long block, int length, long key, int keyLength, long trailer, long floor, ValueSink sink) {
+        int i = search(order, block, length, key, keyLength, trailer);
         if (i < 0) {
             return Lookup.ABSENT;
         }
@@ -136,7 +139,10 @@ final class Block {
      * The first entry of an indexed block at or after (key, trailer): its number, {@code count} when there is none, -1 when it is the
      * first one and does not even begin with the bytes that all keys of the block begin with.
      */
-    static int search(long block, int length, long key, int keyLength, long trailer) {
+    static int search(KeyOrder order, long block, int length, long key, int keyLength, long trailer) {
+        if (order != KeyOrder.BYTES) {
+            return searchWhole(order, block, length, key, keyLength, trailer);
+        }
         int count = count(block);
         int common = common(block);
         if (common > 0) {
@@ -160,6 +166,28 @@ final class Block {
             boolean before =
                     other != word ? other < word : isBefore(block + (slot & 0xffff_ffffL), rest, restLength, trailer);
             if (before) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
+    /** The same in another order of keys, where keys have nothing left out. */
+    private static int searchWhole(KeyOrder order, long block, int length, long key, int keyLength, long trailer) {
+        long slots = slots(block, length);
+        int low = 0;
+        int high = count(block);
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            long position = entry(block, slots, middle);
+            long varint = varint(position);
+            int otherLength = (int) varint;
+            position += varint >>> 32;
+            position += varint(position) >>> 32;
+            long otherTrailer = Memory.getLong(position + otherLength);
+            if (order.compare(position, otherLength, otherTrailer, key, keyLength, trailer) < 0) {
                 low = middle + 1;
             } else {
                 high = middle;

@@ -1,6 +1,7 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.entry.Buffer;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
 
@@ -17,9 +18,9 @@ final class BlockBuilder implements AutoCloseable {
     private static final int ENTRIES = TableFormat.FRAME_HEADER + Block.HEADER;
     private static final int VARINTS = 10;
 
+    private final KeyOrder order;
     private final Buffer buffer;
     private final Buffer firstKey = new Buffer(256, "table builder");
-    private int firstKeyLength;
     private final Buffer lastKey = new Buffer(256, "table builder");
     private int lastKeyLength;
     private long length = ENTRIES;
@@ -28,7 +29,8 @@ final class BlockBuilder implements AutoCloseable {
     /** Bytes that all keys added begin with. */
     private int common;
 
-    BlockBuilder(int blockBytes) {
+    BlockBuilder(int blockBytes, KeyOrder order) {
+        this.order = order;
         buffer = new Buffer(2L * blockBytes + 4096, "table builder");
     }
 
@@ -54,10 +56,9 @@ final class BlockBuilder implements AutoCloseable {
         if (count == 0) {
             firstKey.ensure(keyLength, 0);
             Memory.copy(key, firstKey.address(), keyLength);
-            firstKeyLength = keyLength;
-            common = keyLength;
+            common = order == KeyOrder.BYTES ? keyLength : 0;
         } else {
-            common = Math.min(common, Keys.commonPrefix(firstKey.address(), firstKeyLength, key, keyLength));
+            common = Keys.commonPrefix(firstKey.address(), common, key, keyLength);
         }
         count++;
         buffer.ensure(length + VARINTS + keyLength + 8 + valueLength, length);

@@ -2,6 +2,7 @@ package dev.catena.engine.table;
 
 import dev.catena.engine.CorruptionException;
 import dev.catena.engine.entry.Buffer;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Memory;
 import java.nio.file.Path;
 
@@ -105,8 +106,8 @@ final class BlockCursor implements AutoCloseable {
     }
 
     /** Moves to the first entry of an indexed block at or after (key, trailer). False when the block has none. */
-    boolean seek(long key, int keyLength, long trailer) {
-        int i = Block.search(block, length, key, keyLength, trailer);
+    boolean seek(KeyOrder order, long key, int keyLength, long trailer) {
+        int i = Block.search(order, block, length, key, keyLength, trailer);
         if (i == Block.count(block)) {
             valid = false;
             position = end;

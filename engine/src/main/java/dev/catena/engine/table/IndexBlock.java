@@ -1,6 +1,7 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.CorruptionException;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
 import java.nio.file.Path;
@@ -20,6 +21,8 @@ import java.nio.file.Path;
  *     c bytes that all separators begin with
  *     the rest of each separator
  * </pre>
+ *
+ * <p>In other orders than that of unsigned bytes separators are keys, c is 0, and the words mean nothing.
  *
  * <p>An index frame has one column, the data frames; the root has two, index frames and filter frames. A search compares the common
  * bytes once, then binary-searches the words, which lie close together, and looks at a rest only where words are equal.
@@ -45,7 +48,10 @@ final class IndexBlock {
     }
 
     /** The first frame whose separator is at or after a key; {@code count} when none is. */
-    static int search(long block, long key, int keyLength) {
+    static int search(KeyOrder order, long block, long key, int keyLength) {
+        if (order != KeyOrder.BYTES) {
+            return searchWhole(order, block, key, keyLength);
+        }
         int count = count(block);
         int common = Memory.getInt(block + COMMON);
         if (common > 0) {
@@ -69,6 +75,25 @@ final class IndexBlock {
                     ? Long.compareUnsigned(other, word) < 0
                     : compareRest(block, middle, rest, restLength) < 0;
             if (before) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
+    /** The same in another order of keys, where separators are whole. */
+    private static int searchWhole(KeyOrder order, long block, long key, int keyLength) {
+        long ends = ends(block);
+        long separators = common(block);
+        int low = 0;
+        int high = count(block);
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            int start = middle == 0 ? 0 : Memory.getInt(ends + 4L * (middle - 1));
+            int end = Memory.getInt(ends + 4L * middle);
+            if (order.compare(separators + start, end - start, key, keyLength) < 0) {
                 low = middle + 1;
             } else {
                 high = middle;

@@ -1,6 +1,7 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.entry.Buffer;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
 import java.util.Arrays;
@@ -8,13 +9,15 @@ import java.util.Arrays;
 /** Gathers separators and frame offsets and lays them out as {@link IndexBlock} says. Not thread safe. */
 final class IndexBuilder implements AutoCloseable {
     private final int columns;
+    private final KeyOrder order;
     private final Buffer separators = new Buffer(4096, "table builder");
     private long[] offsets;
     private int[] ends = new int[64];
     private int count;
 
-    IndexBuilder(int columns) {
+    IndexBuilder(int columns, KeyOrder order) {
         this.columns = columns;
+        this.order = order;
         offsets = new long[64 * columns];
     }
 
@@ -52,7 +55,7 @@ final class IndexBuilder implements AutoCloseable {
      */
     int finish(Buffer to, long at, long firstEnd, long secondEnd) {
         long all = separators.address();
-        int common = ends[0];
+        int common = order == KeyOrder.BYTES ? ends[0] : 0;
         for (int i = 1; i < count; i++) {
             common = Keys.commonPrefix(all, common, all + ends[i - 1], ends[i] - ends[i - 1]);
         }

@@ -1,7 +1,7 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.entry.InternalIterator;
-import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.KeyOrder;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +20,7 @@ public final class LevelIterator implements InternalIterator {
         InternalIterator open();
     }
 
+    private final KeyOrder order;
     private final List<? extends Source> sources;
     private int at = -1;
     private @Nullable InternalIterator current;
@@ -27,9 +28,11 @@ public final class LevelIterator implements InternalIterator {
     /**
      * Stands nowhere.
      *
-     * @param sources in key order, not overlapping, not empty tables; neighbours may both have versions of the key between them
+     * @param order of keys
+     * @param sources in that order, not overlapping, not empty tables; neighbours may both have versions of the key between them
      */
-    public LevelIterator(List<? extends Source> sources) {
+    public LevelIterator(KeyOrder order, List<? extends Source> sources) {
+        this.order = order;
         this.sources = sources;
     }
 
@@ -57,7 +60,7 @@ public final class LevelIterator implements InternalIterator {
         int high = sources.size();
         while (low < high) {
             int middle = (low + high) >>> 1;
-            if (Keys.compare(sources.get(middle).largestKey(), key, length) < 0) {
+            if (order.compare(sources.get(middle).largestKey(), key, length) < 0) {
                 low = middle + 1;
             } else {
                 high = middle;

@@ -1,6 +1,7 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.CorruptionException;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Memory;
 import dev.catena.engine.entry.RangeDeletion;
 import dev.catena.engine.entry.RangeDeletions;
@@ -9,7 +10,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -48,7 +48,7 @@ final class RangeBlock {
      *
      * @throws CorruptionException when it is not one
      */
-    static RangeDeletions decode(Path file, long offset, long frame) {
+    static RangeDeletions decode(Path file, long offset, long frame, KeyOrder order) {
         long bytes = Frame.rawBytes(frame);
         if (!Frame.isPlain(frame)) {
             throw new CorruptionException(file, offset, "deletions of ranges", "a packed frame");
@@ -57,16 +57,16 @@ final class RangeBlock {
                 .order(ByteOrder.LITTLE_ENDIAN);
         try {
             List<RangeDeletion> deletions = new ArrayList<>();
-            byte[] last = new byte[0];
+            byte[] last = null;
             for (int left = in.getInt(); left > 0; left--) {
                 int beginLength = in.getInt();
                 int endLength = in.getInt();
                 int sequences = in.getInt();
                 byte[] begin = get(in, beginLength);
                 byte[] end = get(in, endLength);
-                if (Arrays.compareUnsigned(last, begin) > 0
-                        || Arrays.compareUnsigned(begin, end) >= 0
-                        || sequences < 1) {
+                boolean inOrder = !order.isKnown()
+                        || ((last == null || order.compare(last, begin) <= 0) && order.compare(begin, end) < 0);
+                if (!inOrder || sequences < 1) {
                     throw new CorruptionException(file, offset, "deletions of ranges in order", "others");
                 }
                 for (int i = 0; i < sequences; i++) {
@@ -77,7 +77,7 @@ final class RangeBlock {
             if (in.hasRemaining()) {
                 throw new CorruptionException(file, offset, "deletions of ranges", in.remaining() + " bytes more");
             }
-            return RangeDeletions.of(deletions);
+            return order.isKnown() ? RangeDeletions.of(order, deletions) : RangeDeletions.NONE;
         } catch (BufferUnderflowException e) {
             throw new CorruptionException(file, offset, "deletions of ranges", "the end of the frame in between");
         }

@@ -3,6 +3,7 @@ package dev.catena.engine.table;
 import dev.catena.engine.Compression;
 import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Filter;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
 import dev.catena.engine.entry.RangeDeletions;
@@ -38,6 +39,7 @@ public final class TableBuilder implements AutoCloseable {
     public static final long MEMORY_BYTES = ChunkWriter.MEMORY_BYTES + (1 << 20);
 
     private final ChunkWriter writer;
+    private final KeyOrder order;
     private final int blockBytes;
     private final int filterBitsPerKey;
     private final int filterProbes;
@@ -53,7 +55,7 @@ public final class TableBuilder implements AutoCloseable {
     private long pendingOffset = -1;
 
     /** The partition that data frames are added to. */
-    private final IndexBuilder partition = new IndexBuilder(1);
+    private final IndexBuilder partition;
 
     private long[] hashes = new long[1024];
     private int hashCount;
@@ -85,9 +87,17 @@ public final class TableBuilder implements AutoCloseable {
      * @param file new or truncated, opened for writing; stays the caller's to close
      * @param blockBytes bytes of a data block before compression, about
      * @param filterBitsPerKey 0 for no filter
+     * @param order that entries are given in
      */
     public TableBuilder(
-            ChainRuntime runtime, ChainFile file, int blockBytes, int filterBitsPerKey, Compression compression) {
+            ChainRuntime runtime,
+            ChainFile file,
+            int blockBytes,
+            int filterBitsPerKey,
+            Compression compression,
+            KeyOrder order) {
+        this.order = order;
+        partition = new IndexBuilder(1, order);
         this.blockBytes = blockBytes;
         this.filterBitsPerKey = filterBitsPerKey;
         filterProbes = filterBitsPerKey == 0 ? 0 : Filter.probes(filterBitsPerKey);
@@ -97,7 +107,7 @@ public final class TableBuilder implements AutoCloseable {
             case ZSTD -> Codec.ZSTD;
         };
         compressor = codec == null ? null : codec.compressor();
-        block = new BlockBuilder(blockBytes);
+        block = new BlockBuilder(blockBytes, order);
         boolean good = false;
         try {
             writer = new ChunkWriter(runtime, file);
@@ -206,7 +216,7 @@ public final class TableBuilder implements AutoCloseable {
         finishPartition(writer.position());
 
         long dataEnd = writer.position();
-        try (IndexBuilder root = new IndexBuilder(2);
+        try (IndexBuilder root = new IndexBuilder(2, order);
                 Buffer scratch = new Buffer(64 << 10, OWNER)) {
             long[] filterOffsets = writeAll(filters, 0, scratch);
             long filterEnd = writer.position();
@@ -287,14 +297,14 @@ public final class TableBuilder implements AutoCloseable {
         if (ranges.isEmpty()) {
             return largestEntry;
         }
-        if (Arrays.compareUnsigned(ranges.begin(0), smallestKey) < 0) {
+        if (order.compare(ranges.begin(0), smallestKey) < 0) {
             smallestKey = ranges.begin(0);
         }
         byte[] end = ranges.end(ranges.count() - 1);
-        if (end[end.length - 1] == 0) {
+        if (order == KeyOrder.BYTES && end[end.length - 1] == 0) {
             end = Arrays.copyOf(end, end.length - 1); // the key just before it: the end is not deleted itself
         }
-        return Arrays.compareUnsigned(end, largestEntry) > 0 ? end : largestEntry;
+        return order.compare(end, largestEntry) > 0 ? end : largestEntry;
     }
 
     /** Lays the properties out behind a frame header's room and returns their bytes. */
@@ -369,7 +379,9 @@ public final class TableBuilder implements AutoCloseable {
 
     /** Gives the frame that waits its separator, now that the key after it is known. */
     private void addPending(long nextKey, int nextLength) {
-        pendingKeyLength = shorten(pendingKey.address(), pendingKeyLength, nextKey, nextLength);
+        if (order == KeyOrder.BYTES) {
+            pendingKeyLength = shorten(pendingKey.address(), pendingKeyLength, nextKey, nextLength);
+        }
         partition.add(pendingKey.address(), pendingKeyLength, pendingOffset, 0);
         pendingOffset = -1;
         if (partition.count() >= TableFormat.PARTITION_FRAMES

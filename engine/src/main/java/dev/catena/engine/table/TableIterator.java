@@ -62,12 +62,12 @@ final class TableIterator extends BlockWalk {
     @Override
     public void seek(long key, int length, long trailer) {
         beginSeek();
-        if (!toPartition(IndexBlock.search(table.root(), key, length))) {
+        if (!toPartition(IndexBlock.search(table.order(), table.root(), key, length))) {
             return;
         }
         long block = BlockCache.address(index);
-        toFrame(Math.min(IndexBlock.search(block, key, length), IndexBlock.count(block) - 1), false);
-        while (!cursor.seek(key, length, trailer)) {
+        toFrame(Math.min(IndexBlock.search(table.order(), block, key, length), IndexBlock.count(block) - 1), false);
+        while (!cursor.seek(table.order(), key, length, trailer)) {
             // A key's versions go on in the next block. It comes from the cache too: only there blocks are indexed.
             blocksRead = 0;
             if (!toNextFrame()) {

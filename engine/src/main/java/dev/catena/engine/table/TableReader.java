@@ -3,6 +3,7 @@ package dev.catena.engine.table;
 import dev.catena.engine.CorruptionException;
 import dev.catena.engine.entry.Filter;
 import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.Memory;
@@ -48,6 +49,7 @@ public final class TableReader {
     private final Path path;
     private final long number;
     private final BlockCache cache;
+    private final KeyOrder order;
     private final TableLayout layout;
     private final MemorySegment rootMemory;
     private final long root;
@@ -56,7 +58,8 @@ public final class TableReader {
     private final RangeDeletions ranges;
     private final AtomicInteger references = new AtomicInteger(1);
 
-    private TableReader(ChainFile file, long number, BlockCache cache, TableLayout layout) {
+    private TableReader(ChainFile file, long number, BlockCache cache, TableLayout layout, KeyOrder order) {
+        this.order = order;
         this.file = file;
         this.path = file.path();
         this.number = number;
@@ -110,12 +113,15 @@ public final class TableReader {
      * @param file opened for reading; the reader owns it from here on, also when this throws
      * @param number the table's number, unique among all tables that share the cache
      * @param expectedFileChecksum as the manifest has it
+     * @param order of the keys in it
      * @throws CorruptionException when the file is not that table, whole
      */
-    public static TableReader open(ChainFile file, long number, BlockCache cache, long expectedFileChecksum) {
+    public static TableReader open(
+            ChainFile file, long number, BlockCache cache, long expectedFileChecksum, KeyOrder order) {
         boolean good = false;
         try {
-            TableReader reader = new TableReader(file, number, cache, TableLayout.read(file, expectedFileChecksum));
+            TableReader reader =
+                    new TableReader(file, number, cache, TableLayout.read(file, expectedFileChecksum), order);
             good = true;
             return reader;
         } finally {
@@ -164,7 +170,7 @@ public final class TableReader {
     }
 
     private Lookup get(long key, int keyLength, long trailer, long floor, ValueSink sink) {
-        int partition = IndexBlock.search(root, key, keyLength);
+        int partition = IndexBlock.search(order, root, key, keyLength);
         if (partition == partitions || !mayContain(partition, key, keyLength)) {
             return Lookup.ABSENT;
         }
@@ -173,7 +179,7 @@ public final class TableReader {
             try {
                 long block = BlockCache.address(index);
                 int count = IndexBlock.count(block);
-                for (int i = IndexBlock.search(block, key, keyLength); i < count; i++) {
+                for (int i = IndexBlock.search(order, block, key, keyLength); i < count; i++) {
                     Lookup result = getFromFrame(
                             IndexBlock.offset(block, 0, i),
                             IndexBlock.offset(block, 0, i + 1),
@@ -202,8 +208,8 @@ public final class TableReader {
         long data = pinData(offset, end);
         boolean kept = false;
         try {
-            Lookup found =
-                    Block.find(BlockCache.address(data), BlockCache.length(data), key, keyLength, trailer, floor, sink);
+            Lookup found = Block.find(
+                    order, BlockCache.address(data), BlockCache.length(data), key, keyLength, trailer, floor, sink);
             kept = found == Lookup.FOUND && sink.keep(cache, data);
             return found;
         } finally {
@@ -215,7 +221,7 @@ public final class TableReader {
 
     /** What a key's filter says: false is certain. */
     boolean mayContain(long key, int keyLength) {
-        int partition = IndexBlock.search(root, key, keyLength);
+        int partition = IndexBlock.search(order, root, key, keyLength);
         return partition < partitions && mayContain(partition, key, keyLength);
     }
 
@@ -361,6 +367,11 @@ public final class TableReader {
 
     TableLayout layout() {
         return layout;
+    }
+
+    /** The order of the keys in it. */
+    public KeyOrder order() {
+        return order;
     }
 
     /** The root's payload. */
@@ -511,7 +522,7 @@ public final class TableReader {
     /** Verifies and reads the frame of deletions of ranges. */
     RangeDeletions readRanges(long frame) {
         Frame.verify(path, layout.propertiesEnd(), frame, layout.rangesEnd() - layout.propertiesEnd());
-        return RangeBlock.decode(path, layout.propertiesEnd(), frame);
+        return RangeBlock.decode(path, layout.propertiesEnd(), frame, order);
     }
 
     private TableProperties readProperties(long offset, long frame) {

@@ -3,7 +3,6 @@ package dev.catena.engine.table;
 import dev.catena.engine.CorruptionException;
 import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Filter;
-import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
 import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.io.chain.ChainRuntime;
@@ -12,7 +11,7 @@ import java.util.function.LongConsumer;
 /**
  * Reads a whole table and checks all that can be checked: the checksum table and every chunk (by chains), every frame's checksum,
  * that entries are in order and as many as the footer says, that index and root lead to every frame, that every key passes its
- * filter.
+ * filter. Where the order of keys is known by name only, keys are not compared.
  */
 final class TableVerifier {
     private static final String OWNER = "table verifier";
@@ -34,6 +33,7 @@ final class TableVerifier {
     long verify() {
         TableLayout.read(table.file(), layout.fileChecksum());
         verifyRanges();
+        boolean isOrderKnown = table.order().isKnown();
         long told = 0;
         long entries = 0;
         int partition = -1;
@@ -74,18 +74,22 @@ final class TableVerifier {
                 table.checkPayload(offset, unpacked.address(), raw, TableReader.Kind.DATA);
                 cursor.reset(offset, unpacked.address(), (int) raw);
                 while (cursor.next()) {
-                    if (lastLength >= 0
-                            && Keys.compare(
-                                            lastKey.address(),
-                                            lastLength,
-                                            lastTrailer,
-                                            cursor.key(),
-                                            cursor.keyLength(),
-                                            cursor.trailer())
+                    if (isOrderKnown
+                            && lastLength >= 0
+                            && table.order()
+                                            .compare(
+                                                    lastKey.address(),
+                                                    lastLength,
+                                                    lastTrailer,
+                                                    cursor.key(),
+                                                    cursor.keyLength(),
+                                                    cursor.trailer())
                                     >= 0) {
                         throw damaged(offset, "ascending keys", "a key that is not after the one before");
                     }
-                    checkReachable(cursor, index.address(), partition, frameInPartition, offset);
+                    if (isOrderKnown) {
+                        checkReachable(cursor, index.address(), partition, frameInPartition, offset);
+                    }
                     if (filterBytes > 0
                             && !Filter.mayContain(
                                     filter.address(),
@@ -132,8 +136,9 @@ final class TableVerifier {
 
     /** A lookup goes to the first frame whose separator is not before the key: that must be this one, or one with the key too. */
     private void checkReachable(BlockCursor cursor, long index, int partition, int frame, long offset) {
-        int found = IndexBlock.search(index, cursor.key(), cursor.keyLength());
-        boolean reachable = IndexBlock.search(table.root(), cursor.key(), cursor.keyLength()) <= partition
+        int found = IndexBlock.search(table.order(), index, cursor.key(), cursor.keyLength());
+        boolean reachable = IndexBlock.search(table.order(), table.root(), cursor.key(), cursor.keyLength())
+                        <= partition
                 && (found == frame
                         || (found < frame
                                 && IndexBlock.separatorEquals(index, frame - 1, cursor.key(), cursor.keyLength())));

@@ -1,6 +1,7 @@
 package dev.catena.engine.version;
 
 import dev.catena.engine.CorruptionException;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.table.BlockCache;
 import dev.catena.engine.table.TableReader;
 import dev.catena.io.chain.ChainFile;
@@ -15,6 +16,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
@@ -50,6 +52,7 @@ public final class Catalog implements AutoCloseable {
     /**
      * Opens the tables that a manifest names.
      *
+     * @param orders the order of each family's keys; what it throws comes out
      * @param nextNumber a number that no file has
      */
     public Catalog(
@@ -58,6 +61,7 @@ public final class Catalog implements AutoCloseable {
             StoreHealth health,
             BlockCache cache,
             Manifest manifest,
+            Function<Manifest.FamilyEntry, KeyOrder> orders,
             long nextNumber) {
         this.runtime = runtime;
         this.directory = directory;
@@ -70,7 +74,7 @@ public final class Catalog implements AutoCloseable {
         boolean complete = false;
         try {
             for (Manifest.FamilyEntry family : manifest.families()) {
-                families.put(family.number(), new VersionSet(this, family, openAll(family)));
+                families.put(family.number(), new VersionSet(this, family, openAll(family, orders.apply(family))));
             }
             complete = true;
         } finally {
@@ -80,7 +84,7 @@ public final class Catalog implements AutoCloseable {
         }
     }
 
-    private Version openAll(Manifest.FamilyEntry family) {
+    private Version openAll(Manifest.FamilyEntry family, KeyOrder order) {
         List<List<TableFile>> levels = new ArrayList<>();
         List<TableFile> opened = new ArrayList<>();
         try {
@@ -91,22 +95,22 @@ public final class Catalog implements AutoCloseable {
                     if (!Files.exists(path)) {
                         throw new CorruptionException(path, 0, "the table that the manifest names", "no file");
                     }
-                    TableFile table = open(meta);
+                    TableFile table = open(meta, order);
                     opened.add(table);
                     tables.add(table);
                 }
                 levels.add(tables);
             }
-            return new Version(levels);
+            return new Version(order, levels);
         } finally {
             opened.forEach(TableFile::release); // the version has its own references
         }
     }
 
     /** Opens a table. The caller holds the first reference. */
-    TableFile open(TableMeta meta) {
+    TableFile open(TableMeta meta, KeyOrder order) {
         ChainFile file = runtime.open(directory.table(meta.number()), ChainFile.Mode.READ, ChainFile.Access.BUFFERED);
-        TableReader reader = TableReader.open(file, meta.number(), cache, meta.checksum());
+        TableReader reader = TableReader.open(file, meta.number(), cache, meta.checksum(), order);
         return new TableFile(meta, reader, deletable::add);
     }
 
@@ -126,10 +130,10 @@ public final class Catalog implements AutoCloseable {
     }
 
     /** Makes a family, durably. Its name is new. */
-    public synchronized VersionSet create(String name, String order) {
+    public synchronized VersionSet create(String name, KeyOrder order) {
         health.check();
-        Manifest.FamilyEntry entry = Manifest.FamilyEntry.empty(nextFamily++, name, order);
-        VersionSet made = new VersionSet(this, entry, openAll(entry));
+        Manifest.FamilyEntry entry = Manifest.FamilyEntry.empty(nextFamily++, name, order.name());
+        VersionSet made = new VersionSet(this, entry, openAll(entry, order));
         families.put(made.number(), made);
         writeOrFail(List.of());
         return made;

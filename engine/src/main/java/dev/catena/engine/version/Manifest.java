@@ -20,7 +20,7 @@ import java.util.List;
  * What a store consists of, and the file that says so: a whole, checksummed snapshot, replaced at once at every change (written
  * beside it, synced, renamed over it, directory synced). So there is always exactly one, and it is either the old or the new.
  *
- * <p>The file {@code MANIFEST}, version 2; all numbers little-endian:
+ * <p>The file {@code MANIFEST}, version 3, or 2 where all families have the order of unsigned bytes; all numbers little-endian:
  *
  * <pre>
  *  u64 magic "CATENAMF", u32 version, u32 0
@@ -74,7 +74,8 @@ public record Manifest(
     /** "CATENAMF" read as a little-endian number. */
     private static final long MAGIC = 0x464D414E45544143L;
 
-    private static final int VERSION = 2;
+    private static final int VERSION = 3;
+    private static final int VERSION_BYTEWISE = 2;
     private static final int HEADER_BYTES = 24;
     private static final int HASH_BYTES = 8;
 
@@ -199,7 +200,12 @@ public record Manifest(
             }
         }
         ByteBuffer out = ByteBuffer.allocate(Math.toIntExact(size)).order(ByteOrder.LITTLE_ENDIAN);
-        out.putLong(MAGIC).putInt(VERSION).putInt(0).putLong(size);
+        // Builds that know version 2 take all orders for that of unsigned bytes.
+        boolean bytewise = families.stream().allMatch(family -> family.order.equals(BYTEWISE));
+        out.putLong(MAGIC)
+                .putInt(bytewise ? VERSION_BYTEWISE : VERSION)
+                .putInt(0)
+                .putLong(size);
         out.putLong(nextNumber).putLong(sequence).putLong(firstLog);
         out.putInt(logs.size());
         for (LogEntry log : logs) {

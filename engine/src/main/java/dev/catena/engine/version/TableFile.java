@@ -2,14 +2,12 @@ package dev.catena.engine.version;
 
 import dev.catena.engine.CorruptionException;
 import dev.catena.engine.entry.InternalIterator;
-import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.MergingIterator;
 import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.entry.Undeleted;
 import dev.catena.engine.table.LevelIterator;
 import dev.catena.engine.table.TableReader;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -23,6 +21,7 @@ public final class TableFile implements LevelIterator.Source {
     private final TableMeta meta;
     private final TableReader reader;
     private final Consumer<TableFile> deleter;
+    private final KeyOrder order;
     private final long smallestPrefix;
     private final long largestPrefix;
     private final AtomicInteger references = new AtomicInteger(1);
@@ -38,8 +37,9 @@ public final class TableFile implements LevelIterator.Source {
         this.meta = meta;
         this.reader = reader;
         this.deleter = deleter;
-        smallestPrefix = prefix(meta.smallest());
-        largestPrefix = prefix(meta.largest());
+        order = reader.order();
+        smallestPrefix = order.prefix(meta.smallest());
+        largestPrefix = order.prefix(meta.largest());
     }
 
     /** What the manifest says of it. */
@@ -65,20 +65,20 @@ public final class TableFile implements LevelIterator.Source {
     /** A new iterator over what deletions of ranges leave to a snapshot. */
     public InternalIterator open(RangeDeletions ranges, long snapshot) {
         return ranges.newestOfAll(meta.smallest(), meta.largest(), snapshot) > meta.largestSequence()
-                ? MergingIterator.of(List.of())
+                ? MergingIterator.of(order, List.of())
                 : new Undeleted(open(), ranges, snapshot, meta.largestSequence());
     }
 
     /** Compares its largest key with an off-heap key. */
     int compareLargest(long key, int length, long keyPrefix) {
-        int order = Long.compareUnsigned(largestPrefix, keyPrefix);
-        return order != 0 ? order : Keys.compare(meta.largest(), key, length);
+        int compared = Long.compareUnsigned(largestPrefix, keyPrefix);
+        return compared != 0 ? compared : order.compare(meta.largest(), key, length);
     }
 
     /** Compares its smallest key with an off-heap key. */
     int compareSmallest(long key, int length, long keyPrefix) {
-        int order = Long.compareUnsigned(smallestPrefix, keyPrefix);
-        return order != 0 ? order : Keys.compare(meta.smallest(), key, length);
+        int compared = Long.compareUnsigned(smallestPrefix, keyPrefix);
+        return compared != 0 ? compared : order.compare(meta.smallest(), key, length);
     }
 
     /** Says that it is damaged: it is read, as far as that goes, and not compacted. The first damage stays. */
@@ -116,11 +116,5 @@ public final class TableFile implements LevelIterator.Source {
         } else if (left < 0) {
             throw new AssertionError("table " + meta.number() + " released too often");
         }
-    }
-
-    private static long prefix(byte[] key) {
-        byte[] first = new byte[8];
-        System.arraycopy(key, 0, first, 0, Math.min(8, key.length));
-        return ByteBuffer.wrap(first).order(ByteOrder.BIG_ENDIAN).getLong();
     }
 }

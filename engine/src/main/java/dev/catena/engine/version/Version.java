@@ -1,7 +1,7 @@
 package dev.catena.engine.version;
 
 import dev.catena.engine.entry.InternalIterator;
-import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.Memory;
 import dev.catena.engine.entry.MultiLookup;
@@ -11,7 +11,6 @@ import dev.catena.engine.table.LevelIterator;
 import dev.catena.engine.table.TableLookups;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
@@ -26,17 +25,15 @@ import org.jspecify.annotations.Nullable;
  * is newer than what lower levels (with higher numbers) have.
  */
 public final class Version {
-    /** Tables that do not overlap in the order of their keys. */
-    public static final Comparator<TableFile> BY_KEY =
-            (a, b) -> Arrays.compareUnsigned(a.meta().smallest(), b.meta().smallest());
-
+    private final KeyOrder order;
     private final List<List<TableFile>> levels;
     private final TableFile[][] arrays;
     private final boolean hasRangeDeletions;
     private final AtomicInteger references = new AtomicInteger(1);
 
     /** Retains the tables. The caller holds the first reference. */
-    public Version(List<List<TableFile>> levels) {
+    public Version(KeyOrder order, List<List<TableFile>> levels) {
+        this.order = order;
         this.levels = levels.stream().map(List::copyOf).toList();
         arrays = new TableFile[levels.size()][];
         for (int level = 0; level < levels.size(); level++) {
@@ -48,6 +45,11 @@ public final class Version {
         checkOrder();
         hasRangeDeletions = tables().stream()
                 .anyMatch(table -> !table.reader().rangeDeletions().isEmpty());
+    }
+
+    /** The order of keys. */
+    public KeyOrder order() {
+        return order;
     }
 
     /** The tables of a level. */
@@ -105,11 +107,11 @@ public final class Version {
             }
             if (i == level && i > 0) {
                 tables.addAll(added);
-                tables.sort(BY_KEY);
+                tables.sort(Comparator.comparing(table -> table.meta().smallest(), order::compare));
             }
             changed.add(tables);
         }
-        return new Version(changed);
+        return new Version(order, changed);
     }
 
     /**
@@ -119,7 +121,7 @@ public final class Version {
      */
     public Lookup get(MemorySegment key, int length, long snapshot, long floor, ValueSink sink) {
         long address = key.address();
-        long prefix = Keys.prefix(address, length);
+        long prefix = order.prefix(address, length);
         for (TableFile table : arrays[0]) {
             if (table.compareSmallest(address, length, prefix) <= 0
                     && table.compareLargest(address, length, prefix) >= 0) {
@@ -173,7 +175,7 @@ public final class Version {
         @Override
         public Lookup find(MemorySegment key, long offset, int length, long snapshot, long floor, ValueSink sink) {
             long address = Memory.address(key, offset, length);
-            long prefix = Keys.prefix(address, length);
+            long prefix = tables[0].reader().order().prefix(address, length);
             int index = firstNotBelow(tables, address, length, prefix);
             if (index == tables.length || tables[index].compareSmallest(address, length, prefix) > 0) {
                 return Lookup.ABSENT;
@@ -202,14 +204,14 @@ public final class Version {
      * Adds iterators over all its entries in a range of keys, and perhaps others; the caller closes them, and holds a reference to this
      * version until then.
      *
-     * @param lower the smallest key of the range
+     * @param lower the smallest key of the range, or null
      * @param upper the smallest key above it, or null
      * @param ranges deletions of ranges, for entries that they delete not to show
      * @param snapshot deletions that are newer do not count
      */
     public void addIterators(
             List<InternalIterator> iterators,
-            byte[] lower,
+            byte @Nullable [] lower,
             byte @Nullable [] upper,
             RangeDeletions ranges,
             long snapshot) {
@@ -219,13 +221,15 @@ public final class Version {
         for (int level = 1; level < arrays.length; level++) {
             List<TableFile> tables = within(level, lower, upper);
             if (!ranges.isEmpty() && !tables.isEmpty()) {
-                iterators.add(new LevelIterator(tables.stream()
-                        .map(table -> new Remainder(table, ranges, snapshot))
-                        .toList()));
+                iterators.add(new LevelIterator(
+                        order,
+                        tables.stream()
+                                .map(table -> new Remainder(table, ranges, snapshot))
+                                .toList()));
             } else if (tables.size() == 1) {
                 iterators.add(tables.getFirst().open());
             } else if (!tables.isEmpty()) {
-                iterators.add(new LevelIterator(tables));
+                iterators.add(new LevelIterator(order, tables));
             }
         }
     }
@@ -243,13 +247,13 @@ public final class Version {
         }
     }
 
-    private List<TableFile> within(int level, byte[] lower, byte @Nullable [] upper) {
-        if (lower.length == 0 && upper == null) {
+    private List<TableFile> within(int level, byte @Nullable [] lower, byte @Nullable [] upper) {
+        if (lower == null && upper == null) {
             return levels.get(level);
         }
         return levels.get(level).stream()
-                .filter(table -> Arrays.compareUnsigned(table.meta().largest(), lower) >= 0
-                        && (upper == null || Arrays.compareUnsigned(table.meta().smallest(), upper) < 0))
+                .filter(table -> (lower == null || order.compare(table.meta().largest(), lower) >= 0)
+                        && (upper == null || order.compare(table.meta().smallest(), upper) < 0))
                 .toList();
     }
 
@@ -257,8 +261,8 @@ public final class Version {
     public List<TableFile> overlapping(int level, byte[] smallest, byte[] largest) {
         List<TableFile> found = new ArrayList<>();
         for (TableFile table : arrays[level]) {
-            if (Arrays.compareUnsigned(table.meta().largest(), smallest) >= 0
-                    && Arrays.compareUnsigned(table.meta().smallest(), largest) <= 0) {
+            if (order.compare(table.meta().largest(), smallest) >= 0
+                    && order.compare(table.meta().smallest(), largest) <= 0) {
                 found.add(table);
             }
         }
@@ -281,14 +285,18 @@ public final class Version {
     }
 
     private void checkOrder() {
-        for (int level = 1; level < arrays.length; level++) {
+        for (int level = order.isKnown() ? 1 : arrays.length; level < arrays.length; level++) {
             for (int i = 1; i < arrays[level].length; i++) {
                 byte[] before = arrays[level][i - 1].meta().largest();
                 byte[] after = arrays[level][i].meta().smallest();
-                if (Arrays.compareUnsigned(before, after) >= 0) {
-                    throw new AssertionError("level " + level + " has overlapping tables "
+                if (order.compare(before, after) >= 0) {
+                    String overlap = "level " + level + " has overlapping tables "
                             + arrays[level][i - 1].meta().number() + " and "
-                            + arrays[level][i].meta().number());
+                            + arrays[level][i].meta().number();
+                    if (order == KeyOrder.BYTES) {
+                        throw new AssertionError(overlap);
+                    }
+                    throw order.failed("does not keep to the order that tables were written in: " + overlap);
                 }
             }
         }

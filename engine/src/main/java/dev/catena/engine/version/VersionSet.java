@@ -1,5 +1,6 @@
 package dev.catena.engine.version;
 
+import dev.catena.engine.entry.KeyOrder;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -15,7 +16,7 @@ public final class VersionSet {
     private final Catalog catalog;
     private final int number;
     private final String name;
-    private final String order;
+    private final KeyOrder order;
 
     // Under the catalog's monitor:
     private Version current;
@@ -48,7 +49,7 @@ public final class VersionSet {
         this.catalog = catalog;
         number = entry.number();
         name = entry.name();
-        order = entry.order();
+        order = current.order();
         flushedSequence = entry.flushedSequence();
         this.current = current;
     }
@@ -63,14 +64,14 @@ public final class VersionSet {
         return name;
     }
 
-    /** The name of the order of the family's keys. */
-    public String order() {
+    /** The order of the family's keys. */
+    public KeyOrder order() {
         return order;
     }
 
     /** Opens a table of the family. The caller holds the first reference. */
     public TableFile open(TableMeta meta) {
-        return catalog.open(meta);
+        return catalog.open(meta, order);
     }
 
     /** A number that no file has or will have. */
@@ -138,7 +139,7 @@ public final class VersionSet {
         dropped = true;
         current.tables().forEach(TableFile::markObsolete);
         current.release();
-        current = new Version(Collections.nCopies(Manifest.LEVELS, List.of())); // for who still asks
+        current = new Version(order, Collections.nCopies(Manifest.LEVELS, List.of())); // for who still asks
     }
 
     /** Lets go of the current version. Under the catalog's monitor. */
@@ -152,7 +153,7 @@ public final class VersionSet {
         for (int level = 0; level < current.levels(); level++) {
             levels.add(current.level(level).stream().map(TableFile::meta).toList());
         }
-        return new Manifest.FamilyEntry(number, name, order, flushedSequence, levels);
+        return new Manifest.FamilyEntry(number, name, order.name(), flushedSequence, levels);
     }
 
     /** Deletes the files of tables that nobody uses any more, of all families. */

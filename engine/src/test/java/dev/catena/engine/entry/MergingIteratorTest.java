@@ -40,8 +40,8 @@ class MergingIteratorTest {
                             0,
                             value.length);
         });
-        try (InternalIterator merged =
-                MergingIterator.of(memtables.stream().map(Memtable::iterator).toList())) {
+        try (InternalIterator merged = MergingIterator.of(
+                KeyOrder.BYTES, memtables.stream().map(Memtable::iterator).toList())) {
             assertFalse(merged.isValid());
             model.assertSame(merged);
             model.assertSameBackward(merged);

@@ -25,12 +25,13 @@ class RangeDeletionsTest {
                 deletions.add(new RangeDeletion(key(), key(), 1 + random.nextInt(20)));
             }
             deletions = withoutDoubles(deletions);
-            RangeDeletions ranges = RangeDeletions.of(deletions);
+            RangeDeletions ranges = RangeDeletions.of(KeyOrder.BYTES, deletions);
             checkOrder(ranges);
             check(deletions, ranges);
             List<RangeDeletion> again = new ArrayList<>();
             ranges.addTo(again);
-            assertEquals(ranges.count(), RangeDeletions.of(again).count());
+            assertEquals(
+                    ranges.count(), RangeDeletions.of(KeyOrder.BYTES, again).count());
             byte[] bound = key();
             RangeDeletions before = ranges.before(bound);
             RangeDeletions from = ranges.from(bound);
@@ -39,11 +40,11 @@ class RangeDeletionsTest {
             again.clear();
             before.addTo(again);
             from.addTo(again);
-            check(deletions, RangeDeletions.of(again));
+            check(deletions, RangeDeletions.of(KeyOrder.BYTES, again));
             assertTrue(before.isEmpty() || Arrays.compareUnsigned(before.end(before.count() - 1), bound) <= 0);
             assertTrue(from.isEmpty() || Arrays.compareUnsigned(from.begin(0), bound) >= 0);
         }
-        assertTrue(RangeDeletions.of(List.of(new RangeDeletion(new byte[2], new byte[1], 3)))
+        assertTrue(RangeDeletions.of(KeyOrder.BYTES, List.of(new RangeDeletion(new byte[2], new byte[1], 3)))
                 .isEmpty());
     }
 

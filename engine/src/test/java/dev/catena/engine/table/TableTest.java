@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.catena.engine.Compression;
 import dev.catena.engine.CorruptionException;
 import dev.catena.engine.entry.InternalIterator;
+import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Lookup;
 import dev.catena.engine.entry.Memory;
@@ -65,7 +66,8 @@ class TableTest {
 
     private TableProperties write(Path path, Model model, int blockBytes, int filterBits, Compression compression) {
         try (ChainFile file = runtime.open(path, ChainFile.Mode.CREATE, ChainFile.Access.BUFFERED);
-                TableBuilder builder = new TableBuilder(runtime, file, blockBytes, filterBits, compression)) {
+                TableBuilder builder =
+                        new TableBuilder(runtime, file, blockBytes, filterBits, compression, KeyOrder.BYTES)) {
             for (Map.Entry<Model.Version, byte[]> entry : model.entries.entrySet()) {
                 try (Arena arena = Arena.ofConfined()) {
                     byte[] key = entry.getKey().key();
@@ -89,7 +91,8 @@ class TableTest {
                 runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.BUFFERED),
                 1,
                 cache,
-                properties.fileChecksum());
+                properties.fileChecksum(),
+                KeyOrder.BYTES);
     }
 
     @ParameterizedTest
@@ -236,7 +239,8 @@ class TableTest {
                         runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.BUFFERED),
                         tables.size(),
                         cache,
-                        properties.fileChecksum());
+                        properties.fileChecksum(),
+                        KeyOrder.BYTES);
                 tables.add(table);
                 sources.add(new LevelIterator.Source() {
                     @Override
@@ -252,13 +256,13 @@ class TableTest {
                 part = new Model();
             }
         }
-        try (InternalIterator level = new LevelIterator(sources)) {
+        try (InternalIterator level = new LevelIterator(KeyOrder.BYTES, sources)) {
             model.assertSame(level);
             model.assertSeeks(level, random, 500);
             model.assertSameBackward(level);
             model.assertWalks(level, random, 20_000);
         }
-        try (InternalIterator none = new LevelIterator(List.of())) {
+        try (InternalIterator none = new LevelIterator(KeyOrder.BYTES, List.of())) {
             new Model().assertSame(none);
             new Model().assertSameBackward(none);
         }
@@ -269,7 +273,7 @@ class TableTest {
     void abandonedBuilderLeavesNothingToOpen() {
         Path path = directory.resolve("000001.table");
         try (ChainFile file = runtime.open(path, ChainFile.Mode.CREATE, ChainFile.Access.BUFFERED);
-                TableBuilder builder = new TableBuilder(runtime, file, 4096, 10, Compression.LZ4);
+                TableBuilder builder = new TableBuilder(runtime, file, 4096, 10, Compression.LZ4, KeyOrder.BYTES);
                 Arena arena = Arena.ofConfined()) {
             MemorySegment memory = arena.allocate(100_000);
             builder.add(memory, 0, 10, Keys.trailer(1, Keys.PUT), memory, 0, 100_000);
@@ -277,7 +281,11 @@ class TableTest {
         assertThrows(
                 CorruptionException.class,
                 () -> TableReader.open(
-                        runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.BUFFERED), 1, cache, 0));
+                        runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.BUFFERED),
+                        1,
+                        cache,
+                        0,
+                        KeyOrder.BYTES));
     }
 
     @Test
@@ -349,7 +357,8 @@ class TableTest {
                             portable.open(path, ChainFile.Mode.READ, ChainFile.Access.BUFFERED),
                             position + 2L,
                             cache,
-                            properties.fileChecksum());
+                            properties.fileChecksum(),
+                            KeyOrder.BYTES);
                 } catch (CorruptionException e) {
                     assertDescribed(e, path, whole.length);
                     kinds.add("open");
