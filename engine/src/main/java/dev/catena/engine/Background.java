@@ -1,5 +1,6 @@
 package dev.catena.engine;
 
+import dev.catena.io.memory.Threads;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,8 +41,8 @@ final class Background {
 
     /** Waits for the threads' end. */
     void join() {
-        join(flushThread);
-        join(compactionThread);
+        Threads.end(flushThread);
+        Threads.end(compactionThread);
     }
 
     private void run(Runnable loop) {
@@ -142,21 +143,6 @@ final class Background {
             // Nobody interrupts this thread; looking once more does no harm.
         } finally {
             store.appendLock.unlock();
-        }
-    }
-
-    /** Waits for a thread that was told to end; an interrupt does not hurry it. */
-    static void join(Thread thread) {
-        boolean interrupted = false;
-        while (thread.isAlive()) {
-            try {
-                thread.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
         }
     }
 }

@@ -3,6 +3,7 @@ package dev.catena.engine;
 import dev.catena.engine.version.TableFile;
 import dev.catena.engine.version.Version;
 import dev.catena.io.chain.ChainIoException;
+import dev.catena.io.memory.Threads;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -42,8 +43,7 @@ final class Scrubber {
     /** Has the thread end soon, and waits for it. */
     void stop() {
         stopping = true;
-        LockSupport.unpark(thread);
-        Background.join(thread);
+        Threads.end(thread);
     }
 
     private void run() {

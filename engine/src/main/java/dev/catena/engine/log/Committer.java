@@ -1,6 +1,7 @@
 package dev.catena.engine.log;
 
 import dev.catena.engine.StoreReadOnlyException;
+import dev.catena.io.memory.Threads;
 import dev.catena.io.memory.WaitWord;
 import java.util.PriorityQueue;
 import java.util.concurrent.CompletableFuture;
@@ -109,8 +110,7 @@ final class Committer implements Runnable {
         stopped = true;
         Thread committer = thread;
         if (committer != null) {
-            LockSupport.unpark(committer);
-            LogKeeper.join(committer);
+            Threads.end(committer);
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.catena.engine.log;
 
+import dev.catena.io.memory.Threads;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -46,23 +47,7 @@ final class LogKeeper implements Runnable {
     /** Ends the thread and waits for its end. */
     void stop() {
         stopped = true;
-        LockSupport.unpark(thread);
-        join(thread);
-    }
-
-    /** Waits for a thread's end, whatever interrupts. */
-    static void join(Thread thread) {
-        boolean interrupted = false;
-        while (thread.isAlive()) {
-            try {
-                thread.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        Threads.end(thread);
     }
 
     /** Hears from a writer, under the append lock, that so many bytes wait to be handed over. */

@@ -2,6 +2,7 @@ package dev.catena.io.internal;
 
 import static dev.catena.io.internal.ChainLayout.*;
 
+import dev.catena.io.memory.Threads;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 

@@ -2,6 +2,7 @@ package dev.catena.io.internal;
 
 import static dev.catena.io.internal.ChainLayout.KIND_RELEASE;
 
+import dev.catena.io.memory.Threads;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;

@@ -1,13 +1,13 @@
-package dev.catena.io.internal;
+package dev.catena.io.memory;
 
 import java.util.concurrent.locks.LockSupport;
 
 /** Ending of threads. */
-final class Threads {
+public final class Threads {
     private Threads() {}
 
-    /** Waits for a thread that was told to end; an interrupt does not hurry it. */
-    static void end(Thread thread) {
+    /** Unparks a thread that was told to end, and waits for its end; an interrupt does not hurry it, and is kept. */
+    public static void end(Thread thread) {
         boolean interrupted = false;
         while (thread.isAlive()) {
             LockSupport.unpark(thread);
