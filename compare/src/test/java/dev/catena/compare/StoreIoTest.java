@@ -17,6 +17,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -99,5 +101,36 @@ final class StoreIoTest {
             assertTrue(db.stats().compaction().writtenBytes() >= COMPACTED_BYTES, () -> "" + db.stats());
             assertTrue(counts.ioSyscalls() < COMPACTION_CALLS_MAX, counts.toString());
         }
+    }
+
+    @Test
+    void aHundredKeysAreReadWithAHandfulOfSystemCalls() {
+        int keys = 100_000;
+        Options options = Options.defaults().withCompression(Compression.NONE).withCacheBytes(8 << 20);
+        try (Db db = Db.open(directory, options)) {
+            byte[] value = new byte[VALUE_BYTES];
+            for (int i = 0; i < keys; i++) {
+                db.put(ByteBuffer.allocate(KEY_BYTES).putInt(i).array(), value);
+            }
+            db.compact();
+        }
+        try (Db db = Db.open(directory, options)) {
+            db.multiGet(keys(keys, 500)); // classes are loaded, lanes made, indexes and filters read
+            List<byte[]> asked = keys(keys, 0);
+            counter.start(ProcessHandle.current().pid());
+            List<byte[]> values = db.multiGet(asked);
+            SyscallCounter.Counts counts = counted();
+            assertTrue(values.stream().allMatch(found -> found != null && found.length == VALUE_BYTES));
+            assertTrue(counts.ioSyscalls() > 0 && counts.ioSyscalls() <= 6, counts.toString());
+        }
+    }
+
+    /** A hundred of so many keys, from one of them on. */
+    private static List<byte[]> keys(int count, int first) {
+        List<byte[]> keys = new ArrayList<>();
+        for (int i = first; i < count; i += count / 100) {
+            keys.add(ByteBuffer.allocate(KEY_BYTES).putInt(i).array());
+        }
+        return keys;
     }
 }

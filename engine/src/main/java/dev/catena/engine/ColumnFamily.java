@@ -198,7 +198,10 @@ public sealed class ColumnFamily permits Db {
 
     /**
      * Copies of several keys' values, in the order of the keys, null where a key is absent; all as of one moment. Keys may repeat.
-     * A block of a table that several keys need is read once.
+     * A block of a table that several keys need is read once, and blocks that are not in the cache are read together.
+     *
+     * @throws CorruptionException when a block that one of the keys needs is damaged: no value is returned then, and lookups of single
+     *     keys tell which are whole
      */
     public List<byte @Nullable []> multiGet(List<byte[]> keys) {
         return lookUp(keys, null);

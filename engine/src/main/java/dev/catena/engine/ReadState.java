@@ -158,8 +158,7 @@ final class ReadState {
             keys.ask(memtable::find);
         }
         version.get(keys);
-        keys.askMerged((key, offset, length, snapshot, floor, sink) ->
-                merge(key.asSlice(offset, length), length, snapshot, floor, sink));
+        keys.merge(operator);
     }
 
     /** Iterators over all entries of a range that a snapshot sees, and perhaps others; the caller closes them, and holds a reference until then. */

@@ -20,6 +20,8 @@ public final class MemoryAccount {
         TABLES,
         /** What iterators read ahead and unpack. */
         ITERATORS,
+        /** What lookups of many keys read at once. */
+        LOOKUPS,
         /** Buffers of flushes and compactions. */
         COMPACTION,
         /** The log's ring. */

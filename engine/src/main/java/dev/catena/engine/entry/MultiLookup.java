@@ -1,18 +1,25 @@
 package dev.catena.engine.entry;
 
+import dev.catena.engine.MergeOperator;
 import dev.catena.io.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Lookups of many keys at one snapshot. Each source in turn, newest first, is asked for the keys that no source before it decided, in
- * ascending order, so that it can keep open from one key to the next what both need. Keys are kept off the heap. Not thread safe.
+ * ascending order, so that it can keep open from one key to the next what both need; and in groups, for which it can get ready at
+ * once what it lacks. Keys are kept off the heap. Not thread safe.
  */
 public final class MultiLookup implements AutoCloseable, ValueSink {
+    /** Keys that a source gets ready for at once: what it then holds for them has a bound. */
+    private static final int GROUP = 256;
+
+    /** In place of a key that is decided. */
+    private static final int DECIDED = -1;
+
     private final long snapshot;
     private final MemorySegment keys;
     private final long[] offsets;
@@ -23,8 +30,11 @@ public final class MultiLookup implements AutoCloseable, ValueSink {
 
     private int pendingCount;
 
-    /** Keys whose newest version is an operand. */
-    private final List<Integer> merged = new ArrayList<>();
+    /** Of the keys of a group: whether the source lacked something. */
+    private final boolean[] lacking;
+
+    /** What was found of keys whose newest version is an operand; null while there are none. */
+    private @Nullable Operands @Nullable [] operands;
 
     /** Of each key: the sequence number up to which its versions are deleted; null when none are. */
     private long @Nullable [] floors;
@@ -35,9 +45,16 @@ public final class MultiLookup implements AutoCloseable, ValueSink {
     /** What has lookups: as {@code get} of a table. */
     @FunctionalInterface
     public interface Source {
-        /** Looks a key up; see {@link Lookup}. */
+        /** Looks a key up; see {@link Lookup}. Null when it lacks something for it: to be asked again after {@link #prepare}. */
+        @Nullable
         Lookup find(
                 MemorySegment key, long keyOffset, int keyLength, long snapshotSequence, long floor, ValueSink sink);
+
+        /** Gets something ready that it lacked. */
+        default void prepare() {}
+
+        /** Lets go of what it got ready. */
+        default void release() {}
     }
 
     /** What knows ranges of keys that were deleted. */
@@ -71,6 +88,7 @@ public final class MultiLookup implements AutoCloseable, ValueSink {
         pending = new int[count];
         Arrays.setAll(pending, i -> order[i]);
         pendingCount = count;
+        lacking = new boolean[Math.min(GROUP, count)];
         this.keys = NativeMemory.allocate(Math.max(1, bytes), "lookups");
         for (int i = 0; i < count; i++) {
             MemorySegment.copy(heap[i], 0, this.keys, ValueLayout.JAVA_BYTE, offsets[i], lengths[i]);
@@ -80,30 +98,73 @@ public final class MultiLookup implements AutoCloseable, ValueSink {
     /** Asks a source for every key that is not decided yet, in ascending order. */
     public void ask(Source source) {
         int left = 0;
-        for (int i = 0; i < pendingCount; i++) {
-            int key = pending[i];
-            Lookup found =
-                    source.find(keys, offsets[key], lengths[key], snapshot, floors == null ? 0 : floors[key], this);
-            if (found == Lookup.FOUND) {
-                values[key] = value;
-            } else if (found == Lookup.ABSENT) {
-                pending[left++] = key;
-            } else if (found == Lookup.MERGE) {
-                merged.add(key);
+        for (int first = 0; first < pendingCount; first += GROUP) {
+            int end = Math.min(first + GROUP, pendingCount);
+            boolean lacks = askGroup(source, first, end, false);
+            if (lacks) {
+                while (lacks) {
+                    source.prepare();
+                    lacks = askGroup(source, first, end, true);
+                }
+                source.release();
+            }
+            for (int i = first; i < end; i++) {
+                if (pending[i] >= 0) {
+                    pending[left++] = pending[i];
+                }
             }
         }
         pendingCount = left;
     }
 
-    /** Asks for the keys whose newest version is an operand, from a source that merges it with older ones. */
-    public void askMerged(Source source) {
-        for (int key : merged) {
-            if (source.find(keys, offsets[key], lengths[key], snapshot, floors == null ? 0 : floors[key], this)
-                    == Lookup.FOUND) {
-                values[key] = value;
+    /**
+     * Asks for the pending keys from {@code first} to {@code end}; the places of decided ones become {@link #DECIDED}.
+     *
+     * @param again whether only for those that the source lacked something for
+     * @return whether it lacks something for one
+     */
+    private boolean askGroup(Source source, int first, int end, boolean again) {
+        boolean lacks = false;
+        for (int i = first; i < end; i++) {
+            int key = pending[i];
+            if (key < 0 || (again && !lacking[i - first])) {
+                continue;
+            }
+            Lookup found = find(source, key);
+            lacking[i - first] = found == null;
+            lacks |= found == null;
+            if (found != null && found != Lookup.ABSENT) {
+                pending[i] = DECIDED;
             }
         }
-        merged.clear();
+        return lacks;
+    }
+
+    private @Nullable Lookup find(Source source, int key) {
+        long floor = floors == null ? 0 : floors[key];
+        Operands older = operands == null ? null : operands[key];
+        Lookup found = source.find(keys, offsets[key], lengths[key], snapshot, floor, older == null ? this : older);
+        if (found == Lookup.FOUND && older == null) {
+            values[key] = value;
+        } else if (found == Lookup.MERGE) {
+            if (operands == null) {
+                operands = new Operands[lengths.length];
+            }
+            operands[key] = new Operands();
+            return find(source, key); // the same again, for a sink that takes operands
+        }
+        return found;
+    }
+
+    /** Merges operands with what is below them, when all sources were asked. */
+    public void merge(@Nullable MergeOperator operator) {
+        for (int key = 0; operands != null && key < operands.length; key++) {
+            Operands found = operands[key];
+            if (found != null) {
+                byte[] bytes = keys.asSlice(offsets[key], lengths[key]).toArray(ValueLayout.JAVA_BYTE);
+                values[key] = found.fold(operator, bytes);
+            }
+        }
     }
 
     /** Asks up to which sequence number each key's versions are deleted. */

@@ -174,6 +174,11 @@ public final class BlockCache implements ValueSink.Keeper, AutoCloseable {
         return shards[(int) (hash >>> 32) & (shards.length - 1)].pin(hash, table, offset);
     }
 
+    /** Pins a block that is pinned already once more. */
+    void pinAgain(long handle) {
+        STATE.getAndAdd(Memory.ALL, handle, 1L);
+    }
+
     /** Address of a pinned block. */
     static long address(long handle) {
         return Memory.getLong(handle + BLOCK);

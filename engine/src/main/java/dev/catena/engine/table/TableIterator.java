@@ -76,6 +76,35 @@ final class TableIterator extends BlockWalk {
         }
     }
 
+    /** As {@link #seek(long, int, long)}, but false, and nowhere, when a frame has to be read for it, which is then noted. */
+    boolean seek(long key, int length, long trailer, MissingFrames missing) {
+        int to = IndexBlock.search(table.order(), table.root(), key, length);
+        if (to != partition && to < table.partitions()) {
+            long handle = table.pinIndex(to, missing);
+            leavePartition();
+            if (handle == 0) {
+                return false;
+            }
+            index = handle;
+            partition = to;
+        }
+        if (to < table.partitions()) {
+            long block = BlockCache.address(index);
+            int wanted = Math.min(IndexBlock.search(table.order(), block, key, length), IndexBlock.count(block) - 1);
+            if (wanted != frame || !indexed) {
+                long offset = IndexBlock.offset(block, 0, wanted);
+                long handle = table.pinData(offset, IndexBlock.offset(block, 0, wanted + 1), missing);
+                leaveFrame();
+                if (handle == 0) {
+                    return false;
+                }
+                enterFrame(wanted, offset, handle);
+            }
+        }
+        seek(key, length, trailer);
+        return true;
+    }
+
     @Override
     public void seekToLast() {
         beginSeek();
@@ -158,12 +187,19 @@ final class TableIterator extends BlockWalk {
             blocksRead++;
         }
         if (handle != 0) {
-            data = handle;
-            cursor.reset(offset, BlockCache.address(handle), BlockCache.length(handle));
+            enterFrame(to, offset, handle);
         } else {
             unpackAhead(offset, end, backward);
+            indexed = backward;
+            frame = to;
         }
-        indexed = handle != 0 || backward;
+    }
+
+    /** Stands before the first entry of a frame of the partition, whose pinned block is given. */
+    private void enterFrame(int to, long offset, long handle) {
+        data = handle;
+        cursor.reset(offset, BlockCache.address(handle), BlockCache.length(handle));
+        indexed = true;
         frame = to;
     }
 

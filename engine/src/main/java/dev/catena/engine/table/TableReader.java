@@ -50,6 +50,7 @@ public final class TableReader {
     private final long number;
     private final BlockCache cache;
     private final KeyOrder order;
+    private final ChainReads reads;
     private final TableLayout layout;
     private final MemorySegment rootMemory;
     private final long root;
@@ -58,12 +59,14 @@ public final class TableReader {
     private final RangeDeletions ranges;
     private final AtomicInteger references = new AtomicInteger(1);
 
-    private TableReader(ChainFile file, long number, BlockCache cache, TableLayout layout, KeyOrder order) {
+    private TableReader(
+            ChainFile file, long number, BlockCache cache, ChainReads reads, TableLayout layout, KeyOrder order) {
         this.order = order;
         this.file = file;
         this.path = file.path();
         this.number = number;
         this.cache = cache;
+        this.reads = reads;
         this.layout = layout;
         long rootOffset = layout.indexEnd();
         long bytes = layout.partsEnd() - rootOffset;
@@ -112,16 +115,22 @@ public final class TableReader {
      *
      * @param file opened for reading; the reader owns it from here on, also when this throws
      * @param number the table's number, unique among all tables that share the cache
+     * @param reads what many frames are read with at once
      * @param expectedFileChecksum as the manifest has it
      * @param order of the keys in it
      * @throws CorruptionException when the file is not that table, whole
      */
     public static TableReader open(
-            ChainFile file, long number, BlockCache cache, long expectedFileChecksum, KeyOrder order) {
+            ChainFile file,
+            long number,
+            BlockCache cache,
+            ChainReads reads,
+            long expectedFileChecksum,
+            KeyOrder order) {
         boolean good = false;
         try {
-            TableReader reader =
-                    new TableReader(file, number, cache, TableLayout.read(file, expectedFileChecksum), order);
+            TableLayout layout = TableLayout.read(file, expectedFileChecksum);
+            TableReader reader = new TableReader(file, number, cache, reads, layout, order);
             good = true;
             return reader;
         } finally {
@@ -219,35 +228,56 @@ public final class TableReader {
         }
     }
 
-    /** What a key's filter says: false is certain. */
-    boolean mayContain(long key, int keyLength) {
+    /** What a key's filter says, false being certain; null when it has to be read, which is then noted. */
+    @Nullable
+    Boolean mayContain(long key, int keyLength, MissingFrames missing) {
         int partition = IndexBlock.search(order, root, key, keyLength);
-        return partition < partitions && mayContain(partition, key, keyLength);
+        if (partition == partitions || layout.filterProbes() == 0) {
+            return partition < partitions;
+        }
+        long filter = pin(
+                IndexBlock.offset(root, 1, partition), IndexBlock.offset(root, 1, partition + 1), Kind.FILTER, missing);
+        return filter == 0 ? null : mayContain(filter, key, keyLength);
     }
 
     private boolean mayContain(int partition, long key, int keyLength) {
-        int probes = layout.filterProbes();
-        if (probes == 0) {
+        if (layout.filterProbes() == 0) {
             return true;
         }
-        long hash = Filter.hash(key, keyLength);
         long offset = IndexBlock.offset(root, 1, partition);
         long filter = cache.pin(number, offset);
         if (filter == 0) {
             filter = load(offset, IndexBlock.offset(root, 1, partition + 1), Kind.FILTER);
         }
-        boolean may = Filter.mayContain(BlockCache.address(filter), BlockCache.length(filter), probes, hash);
+        return mayContain(filter, key, keyLength);
+    }
+
+    /** What a pinned filter says, which is given back. */
+    private boolean mayContain(long filter, long key, int keyLength) {
+        boolean may = Filter.mayContain(
+                BlockCache.address(filter),
+                BlockCache.length(filter),
+                layout.filterProbes(),
+                Filter.hash(key, keyLength));
         cache.release(filter);
         return may;
     }
 
-    /** Lookups of ascending keys; holds a reference until closed. */
-    public TableLookups lookups() {
-        return new TableLookups(this);
+    /**
+     * Lookups of ascending keys; holds a reference until closed.
+     *
+     * @param missing where frames are noted that are not in the cache
+     */
+    public TableLookups lookups(MissingFrames missing) {
+        return new TableLookups(this, missing);
     }
 
     /** A new iterator through the cache; holds a reference until closed. */
     public InternalIterator iterator() {
+        return tableIterator();
+    }
+
+    TableIterator tableIterator() {
         retain();
         return new TableIterator(this);
     }
@@ -365,6 +395,10 @@ public final class TableReader {
         return cache;
     }
 
+    ChainReads reads() {
+        return reads;
+    }
+
     TableLayout layout() {
         return layout;
     }
@@ -396,6 +430,22 @@ public final class TableReader {
         return handle != 0 ? handle : load(offset, end, Kind.DATA);
     }
 
+    /** As {@link #pinIndex(int)}; 0 when it has to be read, which is noted. */
+    long pinIndex(int partition, MissingFrames missing) {
+        return pin(
+                IndexBlock.offset(root, 0, partition), IndexBlock.offset(root, 0, partition + 1), Kind.INDEX, missing);
+    }
+
+    /** As {@link #pinData(long, long)}; 0 when it has to be read, which is noted. */
+    long pinData(long offset, long end, MissingFrames missing) {
+        return pin(offset, end, Kind.DATA, missing);
+    }
+
+    private long pin(long offset, long end, Kind kind, MissingFrames missing) {
+        long handle = cache.pin(number, offset);
+        return handle != 0 ? handle : missing.pin(this, offset, end, kind);
+    }
+
     /** The pinned data block, or 0 when it is not in the cache. */
     long pinDataIfCached(long offset) {
         return cache.pin(number, offset);
@@ -408,8 +458,22 @@ public final class TableReader {
         FILTER
     }
 
+    /**
+     * Takes a frame that somebody has read into the cache and pins it; 0 when it is damaged, or there is no room.
+     *
+     * @param frame where it is in memory
+     */
+    long admitRead(long frame, long offset, long end, Kind kind) {
+        try {
+            Frame.verify(path, offset, frame, end - offset);
+            return admit(frame, offset, kind);
+        } catch (CorruptionException e) {
+            return 0; // whoever needs it reads it again, and is told
+        }
+    }
+
     /** Reads a frame into the cache and pins it. */
-    private long load(long offset, long end, Kind kind) {
+    long load(long offset, long end, Kind kind) {
         long frameBytes = end - offset;
         if (frameBytes > BlockCache.BUFFER_BYTES) {
             return loadLarge(offset, frameBytes, kind);

@@ -3,6 +3,7 @@ package dev.catena.engine.version;
 import dev.catena.engine.CorruptionException;
 import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.table.BlockCache;
+import dev.catena.engine.table.ChainReads;
 import dev.catena.engine.table.TableReader;
 import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainRuntime;
@@ -34,6 +35,7 @@ public final class Catalog implements AutoCloseable {
     private final StoreDirectory directory;
     private final StoreHealth health;
     private final BlockCache cache;
+    private final ChainReads reads;
     private final AtomicLong nextNumber;
     private final Queue<TableFile> deletable = new ConcurrentLinkedQueue<>();
 
@@ -67,6 +69,7 @@ public final class Catalog implements AutoCloseable {
         this.directory = directory;
         this.health = health;
         this.cache = cache;
+        reads = new ChainReads(runtime, cache.account());
         this.nextNumber = new AtomicLong(nextNumber);
         sequence = manifest.sequence();
         firstLog = manifest.firstLog();
@@ -110,7 +113,7 @@ public final class Catalog implements AutoCloseable {
     /** Opens a table. The caller holds the first reference. */
     TableFile open(TableMeta meta, KeyOrder order) {
         ChainFile file = runtime.open(directory.table(meta.number()), ChainFile.Mode.READ, ChainFile.Access.BUFFERED);
-        TableReader reader = TableReader.open(file, meta.number(), cache, meta.checksum(), order);
+        TableReader reader = TableReader.open(file, meta.number(), cache, reads, meta.checksum(), order);
         return new TableFile(meta, reader, deletable::add);
     }
 
@@ -267,5 +270,6 @@ public final class Catalog implements AutoCloseable {
     public synchronized void close() {
         families.values().forEach(VersionSet::release);
         deleteObsolete();
+        reads.close();
     }
 }

@@ -8,6 +8,7 @@ import dev.catena.engine.entry.MultiLookup;
 import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.entry.ValueSink;
 import dev.catena.engine.table.LevelIterator;
+import dev.catena.engine.table.MissingFrames;
 import dev.catena.engine.table.TableLookups;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -144,7 +145,7 @@ public final class Version {
         return Lookup.ABSENT;
     }
 
-    /** Looks many keys up, each block that several of them need read once. */
+    /** Looks many keys up, each block that several of them need read once, and many blocks at a time. */
     public void get(MultiLookup keys) {
         for (TableFile table : arrays[0]) {
             get(keys, new TableFile[] {table});
@@ -156,7 +157,8 @@ public final class Version {
 
     private static void get(MultiLookup keys, TableFile[] tables) {
         if (tables.length > 0 && !keys.isDone()) {
-            try (LevelLookups lookups = new LevelLookups(tables)) {
+            try (MissingFrames missing = new MissingFrames();
+                    LevelLookups lookups = new LevelLookups(tables, missing)) {
                 keys.ask(lookups);
             }
         }
@@ -165,15 +167,28 @@ public final class Version {
     /** Lookups of ascending keys in tables whose ranges are apart and ascend: one of them at a time is open. */
     private static final class LevelLookups implements MultiLookup.Source, AutoCloseable {
         private final TableFile[] tables;
+        private final MissingFrames missing;
         private int at = -1;
         private @Nullable TableLookups open;
 
-        LevelLookups(TableFile[] tables) {
+        LevelLookups(TableFile[] tables, MissingFrames missing) {
             this.tables = tables;
+            this.missing = missing;
         }
 
         @Override
-        public Lookup find(MemorySegment key, long offset, int length, long snapshot, long floor, ValueSink sink) {
+        public void prepare() {
+            missing.read();
+        }
+
+        @Override
+        public void release() {
+            missing.release();
+        }
+
+        @Override
+        public @Nullable Lookup find(
+                MemorySegment key, long offset, int length, long snapshot, long floor, ValueSink sink) {
             long address = Memory.address(key, offset, length);
             long prefix = tables[0].reader().order().prefix(address, length);
             int index = firstNotBelow(tables, address, length, prefix);
@@ -183,7 +198,7 @@ public final class Version {
             TableLookups lookups = open;
             if (lookups == null || index != at) {
                 close();
-                lookups = tables[index].reader().lookups();
+                lookups = tables[index].reader().lookups(missing);
                 open = lookups;
                 at = index;
             }

@@ -49,17 +49,20 @@ class TableTest {
     private ChainRuntime runtime;
     private long allocated;
     private BlockCache cache;
+    private ChainReads reads;
 
     @BeforeEach
     void open() {
         runtime = ChainRuntime.acquire(null);
         allocated = NativeMemory.allocatedBytes();
         cache = new BlockCache(4 << 20);
+        reads = new ChainReads(runtime, cache.account());
     }
 
     @AfterEach
     void nothingLeaks() {
         cache.close();
+        reads.close();
         assertEquals(allocated, NativeMemory.allocatedBytes(), () -> "leaked: " + NativeMemory.allocatedByOwner());
         runtime.close();
     }
@@ -91,6 +94,7 @@ class TableTest {
                 runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.BUFFERED),
                 1,
                 cache,
+                reads,
                 properties.fileChecksum(),
                 KeyOrder.BYTES);
     }
@@ -239,6 +243,7 @@ class TableTest {
                         runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.BUFFERED),
                         tables.size(),
                         cache,
+                        reads,
                         properties.fileChecksum(),
                         KeyOrder.BYTES);
                 tables.add(table);
@@ -284,6 +289,7 @@ class TableTest {
                         runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.BUFFERED),
                         1,
                         cache,
+                        reads,
                         0,
                         KeyOrder.BYTES));
     }
@@ -357,6 +363,7 @@ class TableTest {
                             portable.open(path, ChainFile.Mode.READ, ChainFile.Access.BUFFERED),
                             position + 2L,
                             cache,
+                            reads,
                             properties.fileChecksum(),
                             KeyOrder.BYTES);
                 } catch (CorruptionException e) {
