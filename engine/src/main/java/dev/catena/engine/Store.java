@@ -923,6 +923,9 @@ final class Store {
         if (health.isWell()) {
             try {
                 families.forEach(Family::flushUnlogged);
+                if (log != null) {
+                    releaseLogs(); // the manifest of the closed store names those that are left
+                }
             } catch (RuntimeException e) {
                 throw health.fail(translate(e));
             }
