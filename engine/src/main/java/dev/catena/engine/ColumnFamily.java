@@ -239,14 +239,20 @@ public sealed class ColumnFamily permits Db {
         family.store.run(() -> family.flush("flush asked for"));
     }
 
-    /** Flushes, merges all tables of the family into the lowest level, and waits for it. An interrupt does not end the wait. */
+    /**
+     * Flushes, merges all tables of the family into the lowest level, and waits for it; a table there that shares keys with no other one stays as it is.
+     * An interrupt does not end the wait.
+     *
+     * @throws CorruptionException when a table is damaged: it stays, with all that shares keys with it; all else was merged
+     */
     public void compact() {
         family.store.run(family::compact);
     }
 
     /**
      * Flushes, and has all tables with keys of a range merged into the lowest level. Does not wait for that: the future completes when it
-     * is done, or with what went wrong; waiting for it may be interrupted, which leaves the compaction going. Cancelling the future ends
+     * is done, or with what went wrong: {@link CorruptionException} if a table with keys of the range is damaged, which stays, with what could
+     * only be merged with it; waiting for it may be interrupted, which leaves the compaction going. Cancelling the future ends
      * it within milliseconds; what was merged until then stays merged, nothing is lost. {@link Db#close} ends it too. Other compactions go
      * on between its parts.
      *

@@ -532,7 +532,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     /**
      * Merges everything into one level, and waits for it.
      *
-     * @throws CorruptionException when a table is damaged: nothing is merged with it
+     * @throws CorruptionException when a table is damaged: it stays, with all that shares keys with it
      */
     void compact() {
         try {
@@ -540,7 +540,6 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         } catch (CompletionException e) {
             throw e.getCause() instanceof StoreException failure ? failure : e;
         }
-        store.damages.check(name);
     }
 
     /** Writes the oldest sealed memtable as tables; in the flush thread. */

@@ -21,7 +21,7 @@ final class Throttle {
     static final int SLOW_TABLES = 20;
     static final int STOP_TABLES = 36;
 
-    /** From so many times {@link Options#levelOneBytes} to be read and written by compactions on writes are slowed down: 32 GiB, with the default. */
+    /** From so many times {@link Options#levelOneBytes}, or its default, to be read and written by compactions on writes are slowed down: 32 GiB. */
     private static final double SLOW_DEBT = 128;
 
     /** They are slowest at so many times. */
@@ -55,7 +55,8 @@ final class Throttle {
 
     /** How much of what compactions may owe they do: 0 or less for little, 1 and more for all. */
     static double owed(double debt, Options options) {
-        return (debt / options.levelOneBytes() - SLOW_DEBT) / (SLOWEST_DEBT - SLOW_DEBT);
+        long unit = Math.max(options.levelOneBytes(), Options.defaults().levelOneBytes());
+        return (debt / unit - SLOW_DEBT) / (SLOWEST_DEBT - SLOW_DEBT);
     }
 
     /** Whether level 0 or compactions' debt slow writes down. */

@@ -123,7 +123,7 @@ class DeleteRangeTest {
     void spaceIsGivenBack() {
         Options options = Options.defaults()
                 .withCompression(Compression.NONE)
-                .withMemtableBytes(256 << 10)
+                .withMemtableBytes(64 << 10)
                 .withTableBytes(64 << 10);
         try (Db db = Db.open(directory, options)) {
             fill(db, 0, 20_000);

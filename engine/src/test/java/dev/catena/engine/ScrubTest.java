@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -128,6 +129,7 @@ class ScrubTest {
         try (Db db = Db.open(directory.resolve("db"), options())) {
             fill(db);
             flip(tables().getFirst(), 100_000);
+            db.put(key(0), value(0)); // so that the table is needed
             assertThrows(CorruptionException.class, db::compact);
             assertEquals(1, db.damages().size());
             db.put(key(1), value(7), Durability.SYNCED);
@@ -136,32 +138,94 @@ class ScrubTest {
         }
     }
 
+    /** The youngest of three tables is whole, the others are not: the oldest goes down, the youngest ones are merged with each other. */
     @Test
-    void writersAreToldWhenDamageKeepsLevelZeroFromBeingCompacted() throws Exception {
-        try (Db db = Db.open(directory.resolve("db"), options().withMemtableBytes(64 << 10))) {
-            for (int i = 0; i < KEYS; i++) {
-                db.put(key(i), value(i), Durability.BUFFERED);
+    void writesGoOnAroundDamageInLevelZero() throws Exception {
+        try (Db db = Db.open(directory.resolve("db"), options())) {
+            for (int part = 0; part < 3; part++) {
+                for (int i = 0; i < KEYS; i++) {
+                    db.put(key(i), value(part), Durability.BUFFERED);
+                }
+                db.flush();
             }
-            assertThrowsSoon(db);
+            Path damaged = tables().get(1);
+            flip(damaged, 5_000);
+            assertThrows(CorruptionException.class, db::compact);
+            assertTrue(Files.exists(damaged), "what can still be read of it is kept");
+            writesGoOn(db);
+            assertTrue(Files.exists(damaged), "what can still be read of it is kept");
+            repair(db);
+            assertFalse(Files.exists(damaged), "all that it has is deleted");
         }
     }
 
-    /** Every table is damaged as soon as it is there, so nothing can be compacted. */
-    private void assertThrowsSoon(Db db) throws IOException {
-        db.flush();
-        for (Path table : tables()) {
-            flip(table, 5_000);
-        }
-        try (DbIterator iterator = db.iterator()) {
-            assertThrows(CorruptionException.class, () -> {
-                for (iterator.seekToFirst(); iterator.isValid(); iterator.next()) {}
-            });
-        }
-        assertThrows(CorruptionException.class, () -> {
-            for (int i = 0; i < 200 * KEYS; i++) {
-                db.put(key(i % KEYS), value(i), Durability.BUFFERED);
+    @Test
+    void writesGoOnAroundDamageInTheLastLevel() throws Exception {
+        try (Db db = Db.open(directory.resolve("db"), options())) {
+            for (int i = 0; i < KEYS; i++) {
+                db.put(key(i), value(i), Durability.BUFFERED);
             }
-        });
-        assertArrayEquals(value(KEYS - 1), db.get(key(KEYS - 1)).length == 100 ? value(KEYS - 1) : null);
+            db.compact();
+            Path damaged = tables().getFirst();
+            flip(damaged, 5_000);
+            db.put(key(0), value(0));
+            assertThrows(CorruptionException.class, db::compact);
+            writesGoOn(db);
+            repair(db);
+            assertFalse(Files.exists(damaged), "all that it has is deleted");
+        }
+    }
+
+    /** More memtables than level 0 may have tables; what was written is there. */
+    private void writesGoOn(Db db) {
+        for (int i = 0; i < 60 * KEYS; i++) {
+            db.put(key(i % KEYS), value(i), Durability.BUFFERED);
+            if (i % KEYS == 0) {
+                db.flush();
+            }
+        }
+        int tables = db.stats().levels().getFirst().tables();
+        assertTrue(tables < Throttle.SLOW_TABLES, tables + " tables in level 0");
+        assertEquals(0, db.stats().stallNanos(), "nobody had to wait");
+        for (int i = 0; i < KEYS; i++) {
+            assertArrayEquals(value(59 * KEYS + i), db.get(key(i)));
+        }
+    }
+
+    /** What the damaged table has is deleted and written again: then nobody needs the table. */
+    private static void repair(Db db) {
+        StoreDamage damage = db.damages().getFirst();
+        byte[] behind = Arrays.copyOf(damage.largestKey(), damage.largestKey().length + 1);
+        db.deleteRange(damage.smallestKey(), behind);
+        for (int i = 0; i < KEYS; i++) {
+            db.put(key(i), value(i), Durability.BUFFERED);
+        }
+        db.compact();
+        assertEquals(List.of(), db.verify(VerifyListener.NONE).damages());
+        for (int i = 0; i < KEYS; i++) {
+            assertArrayEquals(value(i), db.get(key(i)));
+        }
+    }
+
+    @Test
+    void compactOfARangeTellsOfDamageThere() throws Exception {
+        try (Db db = Db.open(directory.resolve("db"), options())) {
+            fill(db);
+            Path damaged = tables().getFirst();
+            flip(damaged, 100_000);
+            for (int i = 0; i < 2 * KEYS; i += KEYS / 10) {
+                db.put(key(i), value(7), Durability.BUFFERED);
+            }
+            CompletionException told = assertThrows(
+                    CompletionException.class,
+                    () -> db.compact(key(0), key(KEYS / 2)).join());
+            assertEquals(damaged, ((CorruptionException) told.getCause()).file());
+            told = assertThrows(
+                    CompletionException.class,
+                    () -> db.compact(null, key(KEYS / 2)).join());
+            assertEquals(damaged, ((CorruptionException) told.getCause()).file());
+            db.compact(key(KEYS), null).join();
+            assertArrayEquals(value(7), db.get(key(0)));
+        }
     }
 }

@@ -96,8 +96,11 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, String re
         return tables().stream().mapToLong(table -> table.meta().bytes()).sum();
     }
 
-    /** Tells for ascending keys whether a level deeper than the output may have them. */
+    /** Tells for ascending keys whether a level deeper than the output may have them; of level 0, whose older tables stay, always. */
     TableWriter.Below below(Version version) {
+        if (output == 0) {
+            return (key, length) -> true;
+        }
         int[] next = new int[version.levels()];
         return new TableWriter.Below() {
             @Override

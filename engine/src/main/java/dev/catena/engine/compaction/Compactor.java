@@ -100,14 +100,14 @@ public final class Compactor {
     }
 
     /**
-     * Asks for the tables with keys of a range to be merged into the last level. The future completes when that is done; cancelling it
-     * ends it, with the store as it was or half done.
+     * Asks for the tables with keys of a range to be merged into the last level. The future completes when that is done, with {@link
+     * CorruptionException} if a damaged table has keys of the range; cancelling it ends it, with the store as it was or half done.
      *
      * @param begin the smallest key of the range; null for no bound
      * @param end the smallest key above the range; null for no bound
      */
     public CompletableFuture<@Nullable Void> request(byte @Nullable [] begin, byte @Nullable [] end) {
-        ManualCompaction asked = new ManualCompaction(begin, end);
+        ManualCompaction asked = new ManualCompaction(begin, end, versions.flushedSequence());
         synchronized (manual) {
             if (ended == null) {
                 manual.addLast(asked);
@@ -168,7 +168,7 @@ public final class Compactor {
         boolean more = false;
         try {
             if (asked.isWhole()) {
-                run(Picker::everything, asked);
+                more = run(picker -> picker.everything(asked.sequence), asked);
             } else {
                 while (!more && !asked.future.isDone() && asked.level < Manifest.LEVELS) {
                     int level = asked.level++;
@@ -182,9 +182,24 @@ public final class Compactor {
             synchronized (manual) {
                 manual.remove(asked);
             }
-            asked.future.completeAsync(() -> null);
+            CorruptionException damage = damageIn(asked);
+            asked.future.completeAsync(() -> {
+                if (damage != null) {
+                    throw damage;
+                }
+                return null;
+            });
         }
         return true;
+    }
+
+    private @Nullable CorruptionException damageIn(ManualCompaction asked) {
+        Version version = versions.retainCurrent();
+        try {
+            return asked.damage(version);
+        } finally {
+            version.release();
+        }
     }
 
     /** Of a version's levels from 1 on: bytes that it holds before it is compacted; 0 for those not in use. */
@@ -199,7 +214,7 @@ public final class Compactor {
 
     /** Whether damaged tables keep level 0 from being compacted. */
     public boolean isStuck(Version version) {
-        return new Picker(version, options, Long.MAX_VALUE, Set.of()).isStuck();
+        return new Picker(version, options, Long.MAX_VALUE, Set.of(), writer::isDeleted).isStuck();
     }
 
     /** Counters so far. */
@@ -211,7 +226,8 @@ public final class Compactor {
     private boolean run(Function<Picker, @Nullable Compaction> choice, @Nullable ManualCompaction asked) {
         Version version = versions.retainCurrent();
         try {
-            Compaction compaction = choice.apply(new Picker(version, options, writer.oldestSnapshot(), rewritten));
+            Compaction compaction =
+                    choice.apply(new Picker(version, options, writer.oldestSnapshot(), rewritten, writer::isDeleted));
             if (compaction == null) {
                 return false;
             }
@@ -270,7 +286,7 @@ public final class Compactor {
                     input,
                     ranges,
                     compaction.below(version),
-                    options.tableBytes(),
+                    compaction.output() == 0 ? Long.MAX_VALUE : options.tableBytes(),
                     compaction.output() == version.levels() - 1,
                     bytes -> {
                         if (asked != null && asked.future.isDone()) {

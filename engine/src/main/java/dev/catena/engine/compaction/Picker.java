@@ -1,13 +1,18 @@
 package dev.catena.engine.compaction;
 
 import dev.catena.engine.Options;
+import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.version.TableFile;
+import dev.catena.engine.version.TableMeta;
 import dev.catena.engine.version.Version;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.BiPredicate;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -26,7 +31,9 @@ import org.jspecify.annotations.Nullable;
  * most a fourth of it: overwritten values so take no more than that. Then deletions of ranges go down, until they have met all that they
  * delete.
  *
- * <p><b>Damaged tables</b> stay where they are, and so do those that could only be compacted together with them.
+ * <p><b>Damaged tables</b> stay where they are, and so do those that could only be compacted together with them; but those go whose keys deletions of
+ * ranges in the same compaction delete all, unread. In level 0 tables older than a damaged one still go down, and newer ones are
+ * merged with each other, the like with the like: so they stay few, and writers need not stop.
  */
 final class Picker {
     /** The last level's bytes for each byte above it that a store at rest may have. */
@@ -42,6 +49,7 @@ final class Picker {
 
     private final long oldestSnapshot;
     private final Set<Long> rewritten;
+    private final BiPredicate<TableMeta, RangeDeletions> isDeleted;
 
     /** Bytes that an entry of the last level takes, about: what a deletion above it gives back. */
     private final double entryBytes;
@@ -49,12 +57,19 @@ final class Picker {
     /**
      * @param oldestSnapshot the sequence number of the oldest open snapshot
      * @param rewritten numbers of tables that a merge of their own has made
+     * @param isDeleted whether nobody sees anything of a table under deletions of ranges
      */
-    Picker(Version version, Options options, long oldestSnapshot, Set<Long> rewritten) {
+    Picker(
+            Version version,
+            Options options,
+            long oldestSnapshot,
+            Set<Long> rewritten,
+            BiPredicate<TableMeta, RangeDeletions> isDeleted) {
         this.version = version;
         this.options = options;
         this.oldestSnapshot = oldestSnapshot;
         this.rewritten = rewritten;
+        this.isDeleted = isDeleted;
         sizes = LevelSizes.of(version, options);
         last = version.levels() - 1;
         long entries = 0;
@@ -108,7 +123,7 @@ final class Picker {
 
     /** Whether damaged tables keep level 0 from being compacted. */
     boolean isStuck() {
-        return !version.level(0).isEmpty() && down(0, null, "") == null;
+        return !version.level(0).isEmpty() && ofLevelZero("") == null;
     }
 
     private String deletions(int level) {
@@ -186,6 +201,9 @@ final class Picker {
      * damaged ones are in the way.
      */
     private @Nullable Compaction down(int level, @Nullable TableFile chosen, String reason) {
+        if (level == 0) {
+            return ofLevelZero(reason);
+        }
         int output = output(level);
         boolean all = level < sizes.base();
         TableFile one = all || chosen != null ? chosen : cheapest(level, output);
@@ -195,6 +213,38 @@ final class Picker {
         List<TableFile> upper = all || one == null ? version.level(level) : List.of(one);
         Compaction compaction = Compaction.of(version, level, upper, output, reason);
         return isWhole(compaction) ? compaction : null;
+    }
+
+    /** Of all tables of level 0 into the next level in use, or around damaged ones. */
+    private @Nullable Compaction ofLevelZero(String reason) {
+        List<TableFile> tables = version.level(0); // newest first
+        int afterDamaged = tables.size();
+        while (afterDamaged > 0 && isWhole(tables.get(afterDamaged - 1))) {
+            afterDamaged--;
+        }
+        for (List<TableFile> upper : List.of(tables, tables.subList(afterDamaged, tables.size()))) {
+            if (!upper.isEmpty()) {
+                Compaction compaction = Compaction.of(version, 0, upper, output(0), reason);
+                if (isWhole(compaction)) {
+                    return compaction;
+                }
+            }
+        }
+        List<TableFile> alike = new ArrayList<>();
+        long bytes = 0;
+        for (TableFile table : tables) {
+            if (!isWhole(table) || (!alike.isEmpty() && table.meta().bytes() > bytes)) {
+                break;
+            }
+            alike.add(table);
+            bytes += table.meta().bytes();
+        }
+        if (alike.size() < Math.max(2, options.levelZeroTrigger())) {
+            return null;
+        }
+        List<List<TableFile>> inputs = new ArrayList<>(Collections.nCopies(version.levels(), List.of()));
+        inputs.set(0, alike);
+        return new Compaction(0, 0, inputs, reason + "; damaged tables keep them from going down");
     }
 
     /** Where tables of a level go. */
@@ -208,8 +258,14 @@ final class Picker {
         return output;
     }
 
-    private static boolean isWhole(Compaction compaction) {
-        return compaction.tables().stream().allMatch(Picker::isWhole);
+    private boolean isWhole(Compaction compaction) {
+        List<TableFile> damaged =
+                compaction.tables().stream().filter(table -> !isWhole(table)).toList();
+        if (damaged.isEmpty()) {
+            return true;
+        }
+        RangeDeletions ranges = compaction.rangeDeletions();
+        return damaged.stream().allMatch(table -> isDeleted.test(table.meta(), ranges));
     }
 
     private static boolean isWhole(TableFile table) {
@@ -246,19 +302,48 @@ final class Picker {
         return version.order().compare(table.meta().largest(), other.meta().smallest()) < 0;
     }
 
-    /** Of all tables into the last level; null when they are there already, without garbage. */
+    /**
+     * Of tables into the last level: of those that share keys with a table above it that is as old as the given operation, or of one that has garbage.
+     * What shares no keys with these is left for another time. Null when there is nothing of that kind, or damaged tables are in the way.
+     *
+     * @param sequence tables that only have newer operations need not go down
+     */
     @Nullable
-    Compaction everything() {
+    Compaction everything(long sequence) {
+        List<TableFile> byKey = new ArrayList<>(version.tables());
+        byKey.sort(Comparator.comparing(table -> table.meta().smallest(), version.order()::compare));
+        Set<TableFile> together = new HashSet<>();
+        byte[] largest = new byte[0];
+        for (TableFile table : byKey) {
+            if (!together.isEmpty() && version.order().compare(table.meta().smallest(), largest) > 0) {
+                Compaction compaction = together(together, sequence);
+                if (compaction != null) {
+                    return compaction;
+                }
+                together.clear();
+            }
+            if (together.isEmpty() || version.order().compare(table.meta().largest(), largest) > 0) {
+                largest = table.meta().largest();
+            }
+            together.add(table);
+        }
+        return together(together, sequence);
+    }
+
+    private @Nullable Compaction together(Set<TableFile> tables, long sequence) {
         List<List<TableFile>> inputs = new ArrayList<>();
         boolean needed = false;
+        int from = -1;
         for (int level = 0; level <= last; level++) {
-            inputs.add(version.level(level));
-            needed |= level < last && !version.level(level).isEmpty();
+            List<TableFile> chosen =
+                    version.level(level).stream().filter(tables::contains).toList();
+            inputs.add(chosen);
+            for (TableFile table : chosen) {
+                needed |= level < last ? table.meta().smallestSequence() <= sequence : isDroppable(table);
+                from = level;
+            }
         }
-        for (TableFile table : version.level(last)) {
-            needed |= isDroppable(table);
-        }
-        Compaction compaction = new Compaction(-1, last, inputs, "compact asked for");
+        Compaction compaction = new Compaction(tables.size() == 1 ? from : -1, last, inputs, "compact asked for");
         return needed && isWhole(compaction) ? compaction : null;
     }
 

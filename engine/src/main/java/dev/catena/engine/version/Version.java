@@ -92,19 +92,22 @@ public final class Version {
      *
      * @param removed tables that it does not have
      * @param level where the added ones go
-     * @param added tables that it has in addition; in level 0 newer than those there
+     * @param added tables that it has in addition; in level 0 newer than those there, or in the place of the removed ones
      */
     public Version with(Collection<TableFile> removed, int level, Collection<TableFile> added) {
         List<List<TableFile>> changed = new ArrayList<>();
         for (int i = 0; i < arrays.length; i++) {
             List<TableFile> tables = new ArrayList<>();
-            if (i == level && i == 0) {
-                tables.addAll(added);
-            }
+            int place = -1;
             for (TableFile table : arrays[i]) {
                 if (!removed.contains(table)) {
                     tables.add(table);
+                } else if (place < 0) {
+                    place = tables.size();
                 }
+            }
+            if (i == level && i == 0) {
+                tables.addAll(Math.max(0, place), added);
             }
             if (i == level && i > 0) {
                 tables.addAll(added);
