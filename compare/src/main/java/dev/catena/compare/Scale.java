@@ -22,6 +22,7 @@ record Scale(int rounds, long keys, double seconds, double warmUpSeconds, double
     static final Scale FULL = new Scale(5, 4_000_000, 15.0, 3.0, NO_LIMIT);
 
     private static final int FILL_FACTOR = 4;
+    private static final int OVERWRITE_WARM_UP_FACTOR = 3;
 
     /**
      * Rounds that can be afforded.
@@ -51,8 +52,12 @@ record Scale(int rounds, long keys, double seconds, double warmUpSeconds, double
         return nanos(workload) / 1e9;
     }
 
-    /** How long a workload runs before it is measured, in nanoseconds; half for synced ones, which many puts precede. */
+    /**
+     * How long a workload runs before it is measured, in nanoseconds: half for synced ones, which many puts precede; longer for
+     * overwriting, which is as fast as it will be when memtables have been flushed and tables compacted, and the code for that compiled.
+     */
     long warmUpNanos(Workload workload) {
-        return (long) (warmUpSeconds * 1e9 * (workload.synced() ? 0.5 : 1));
+        double factor = workload.synced() ? 0.5 : workload == Workload.OVERWRITE ? OVERWRITE_WARM_UP_FACTOR : 1;
+        return (long) (warmUpSeconds * 1e9 * factor);
     }
 }
