@@ -7,6 +7,10 @@
  * waiting threads ({@link dev.catena.engine.log.FlushOwnership}). But virtual threads, which must not hold their carriers in system
  * calls, and who takes a future instead of waiting, have one thread that commits for all of them ({@link dev.catena.engine.log.Committer}).
  *
+ * <p><b>One flush in flight.</b> Two and more were no faster with 16 threads and slower with fewer, on two processors: what a flush costs, and
+ * waking threads, is more than what overlapping saves; and each would have to end at a block's end, filling the log with nothing
+ * (docs/BENCHMARKS.md has the figures).
+ *
  * <p><b>Overwriting, not appending.</b> Files are filled with zeros ahead of use, and used again under a new number when their
  * operations are in tables, so that a flush changes no metadata. What a file held before is never taken for records: their hashes are
  * seeded with the log's number and their position.
