@@ -6,8 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.catena.compare.CommandLineTest.Outcome;
 import dev.catena.engine.Db;
+import dev.catena.engine.KeyComparator;
+import dev.catena.engine.KeyComparators;
 import dev.catena.engine.Options;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -108,6 +111,39 @@ final class DbCommandTest {
         assertTrue(outcome.err().contains("dogs"), outcome.err());
         try (Db store = Db.open(directory, Options.stored(directory))) { // a command leaves options as they are
             assertEquals(3, store.columnFamilies().get(1).options().filterBitsPerKey());
+        }
+    }
+
+    @Test
+    void ordersOfKeysAreFollowedOrNamed() {
+        try (Db store =
+                Db.open(directory, Options.defaults().withKeyComparator(KeyComparators.reverseUnsignedBytes()))) {
+            store.put(new byte[] {'a'}, new byte[] {'1'});
+            store.put(new byte[] {'b'}, new byte[] {'2'});
+            store.put(new byte[] {'c'}, new byte[] {'3'});
+            Options own = Options.defaults().withKeyComparator(new KeyComparator() {
+                @Override
+                public String name() {
+                    return "its own";
+                }
+
+                @Override
+                public int compare(MemorySegment a, MemorySegment b) {
+                    return KeyComparators.unsignedBytes().compare(a, b);
+                }
+            });
+            store.createColumnFamily("cats", own).put(new byte[] {'k'}, new byte[] {'v'});
+        }
+        assertEquals("c\t3\nb\t2\n", done("scan", "--to", "a"));
+        assertTrue(done("verify").contains("whole"));
+        assertTrue(done("stats").contains("default, cats"));
+        assertEquals(8, done("--family", "cats", "levels").lines().count());
+        for (String[] command : new String[][] {{"get", "k"}, {"scan"}, {"put", "k", "v"}, {"delete", "k"}}) {
+            List<String> words = new ArrayList<>(List.of("--family", "cats"));
+            words.addAll(List.of(command));
+            Outcome outcome = db(words.toArray(String[]::new));
+            assertEquals(1, outcome.exit());
+            assertTrue(outcome.err().contains("'its own'"), outcome.err());
         }
     }
 

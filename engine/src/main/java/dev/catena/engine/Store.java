@@ -189,7 +189,7 @@ final class Store {
             if (!options.createIfMissing()) {
                 throw new StoreIoException("there is no store in " + path + ": no manifest", null);
             }
-            Manifest.empty(options.keyComparator().name()).write(directory);
+            Manifest.empty(options.keyOrder().name()).write(directory);
         }
         OptionsFile.check(directory, options);
         Manifest manifest = Manifest.read(directory.manifest());

@@ -19,6 +19,9 @@
  * memtables, tables and options, so that it is flushed, compacted and dropped on its own. Log, sequence numbers and manifest are shared, so
  * that a batch over several families is one record, and a snapshot is of all of them.
  *
+ * <p><b>The order of keys</b> is a family's own, too: unsigned bytes, or what a {@link dev.catena.engine.KeyComparator} says, by the name that the
+ * manifest keeps. Everything inside asks {@link dev.catena.engine.entry.KeyOrder}.
+ *
  * <p><b>Readers take no lock.</b> They pin a {@code ReadState}, the memtables and the version of a moment, which is replaced and never
  * changed; what nobody pins any more is freed. An iterator so sees the store as it was, and compaction need not keep old versions of
  * keys for it: the iterator keeps the tables. A {@link dev.catena.engine.Snapshot}, which may live long, keeps no tables: for it

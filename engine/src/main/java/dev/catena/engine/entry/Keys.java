@@ -1,7 +1,7 @@
 package dev.catena.engine.entry;
 
 /**
- * The order of entries, and the trailer that tells versions of one key apart.
+ * The order of keys as unsigned bytes ({@link KeyOrder} knows of others), and the trailer that tells versions of one key apart.
  *
  * <p>User keys compare as unsigned bytes, a key before every longer key that it begins. Comparisons work on 8 bytes at a time: a
  * big-endian load makes of 8 bytes a number that orders, unsigned, as the bytes do.
