@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -102,6 +101,7 @@ class OracleTest {
         }
     }
 
+    @SuppressWarnings("try") // closed under its users, too
     private void round(int number, List<Work> works, long end) throws InterruptedException {
         stopped = false;
         try (Db db = Db.open(directory.resolve("store"), options())) {
@@ -325,9 +325,9 @@ class OracleTest {
                     .delete(round.counters, negative);
         } else {
             long amount = random.nextLong();
-            batch.put(round.pairs, key, Long.toString(amount).getBytes())
-                    .put(round.pairs, negative, Long.toString(-amount).getBytes())
-                    .put(round.counters, negative, Long.toString(-amount).getBytes());
+            batch.put(round.pairs, key, bytes(amount))
+                    .put(round.pairs, negative, bytes(-amount))
+                    .put(round.counters, negative, bytes(-amount));
         }
         Durability durability = kind == 1 ? Durability.SYNCED : Durability.BUFFERED;
         if (kind == 2) {
@@ -338,8 +338,12 @@ class OracleTest {
         }
     }
 
+    private static byte[] bytes(long number) {
+        return ByteBuffer.allocate(Long.BYTES).putLong(number).array();
+    }
+
     private static long number(byte @Nullable [] value) {
-        return value == null ? 0 : Long.parseLong(new String(value));
+        return value == null ? 0 : ByteBuffer.wrap(value).getLong();
     }
 
     private void readThroughSnapshot(Round round, SplittableRandom random) {
@@ -414,6 +418,5 @@ class OracleTest {
                 // As it should be.
             }
         }
-        Objects.requireNonNull(made);
     }
 }
