@@ -46,6 +46,7 @@ public final class Options {
     private long tableBytes = 64L << 20;
     private long levelOneBytes = 256L << 20;
     private int levelZeroTrigger = 4;
+    private int maxSubcompactions = Math.clamp(Runtime.getRuntime().availableProcessors() / 2, 1, 4);
 
     private @Nullable MergeOperator mergeOperator;
 
@@ -98,6 +99,10 @@ public final class Options {
                     Options::levelZeroTrigger,
                     (o, text) -> o.withLevelZeroTrigger(Integer.parseInt(text))),
             new Kept(
+                    "maxSubcompactions",
+                    Options::maxSubcompactions,
+                    (o, text) -> o.withMaxSubcompactions(Integer.parseInt(text))),
+            new Kept(
                     "backgroundBytesPerSecond",
                     Options::backgroundBytesPerSecond,
                     (o, text) -> o.withBackgroundBytesPerSecond(Long.parseLong(text))),
@@ -131,6 +136,7 @@ public final class Options {
         tableBytes = other.tableBytes;
         levelOneBytes = other.levelOneBytes;
         levelZeroTrigger = other.levelZeroTrigger;
+        maxSubcompactions = other.maxSubcompactions;
         mergeOperator = other.mergeOperator;
         mergeOperatorName = other.mergeOperatorName;
         keyComparator = other.keyComparator;
@@ -261,6 +267,15 @@ public final class Options {
     public Options withLevelZeroTrigger(int tables) {
         check("levelZeroTrigger", tables, 1, 16);
         return with(copy -> copy.levelZeroTrigger = tables);
+    }
+
+    /**
+     * Threads that merge parts of a large compaction at the same time: 1 to 16. Default half of the processors, 4 at most; so with two processors one,
+     * since writers want the other.
+     */
+    public Options withMaxSubcompactions(int threads) {
+        check("maxSubcompactions", threads, 1, 16);
+        return with(copy -> copy.maxSubcompactions = threads);
     }
 
     /**
@@ -464,6 +479,11 @@ public final class Options {
     /** See {@link #withLevelOneBytes}. */
     public long levelOneBytes() {
         return levelOneBytes;
+    }
+
+    /** See {@link #withMaxSubcompactions}. */
+    public int maxSubcompactions() {
+        return maxSubcompactions;
     }
 
     /** See {@link #withLevelZeroTrigger}. */

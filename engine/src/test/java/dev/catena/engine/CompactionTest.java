@@ -274,7 +274,8 @@ class CompactionTest {
         return Options.defaults()
                 .withMemtableBytes(256 << 10)
                 .withTableBytes(256 << 10)
-                .withLevelOneBytes(1 << 20);
+                .withLevelOneBytes(1 << 20)
+                .withMaxSubcompactions(3);
     }
 
     /** Until no compaction is due and none has been begun for longer than a store waits until it rests. */

@@ -153,6 +153,7 @@ final class ModelRun {
                 .withTableBytes(64 << 10 << random.nextInt(2))
                 .withLevelOneBytes(128 << 10 << random.nextInt(3))
                 .withLevelZeroTrigger(1 + random.nextInt(5))
+                .withMaxSubcompactions(1 + random.nextInt(4))
                 .withCacheBytes(1 << 20 << random.nextInt(3))
                 .withMemoryBudget(random.nextInt(4) == 0 ? 64 << 20 : 0)
                 .withBlockBytes(512 << random.nextInt(5))

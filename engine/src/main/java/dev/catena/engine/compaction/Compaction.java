@@ -158,6 +158,15 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, String re
         return new Compaction(level, output, left, reason);
     }
 
+    /** The same with tables only that may have keys of a part. */
+    Compaction within(KeyPart part, KeyOrder order) {
+        List<List<TableFile>> left = inputs.stream()
+                .map(level ->
+                        level.stream().filter(table -> part.meets(table, order)).toList())
+                .toList();
+        return new Compaction(level, output, left, reason);
+    }
+
     /** How many tables are read at once: each of level 0, one of each other level. */
     int openAtOnce() {
         int count = inputs.isEmpty() ? 0 : inputs.getFirst().size();

@@ -34,11 +34,17 @@ import org.jspecify.annotations.Nullable;
  * change becomes durable in one manifest; then the inputs go. Damage found in an input stops it with the inputs kept, and from
  * then on that table is left alone ({@link Picker}).
  *
+ * <p><b>Parts.</b> A large compaction is cut at keys into parts ({@link KeyPart}), merged by a thread each; the tables of all of them become current with
+ * one manifest. When one fails the others end soon, and what they wrote is deleted.
+ *
  * <p>Used by the compaction thread alone; counters may be read by any.
  */
 public final class Compactor {
     /** A store that was not flushed for so long is at rest: what nobody needs is given back then. */
     private static final long REST_NANOS = TimeUnit.SECONDS.toNanos(2);
+
+    /** A part of a compaction is as large as so many tables at least. */
+    private static final int PART_TABLES = 2;
 
     private final ChainRuntime runtime;
     private final VersionSet versions;
@@ -277,24 +283,36 @@ public final class Compactor {
 
     /** Merges, and makes the result current; returns what was written. */
     private List<TableMeta> merge(Compaction compaction, Version version, @Nullable ManualCompaction asked) {
-        List<TableFile> written;
         RangeDeletions ranges = compaction.rangeDeletions();
         Compaction read = compaction.without(writer::isDeleted, ranges);
-        try (InternalIterator input =
-                MergingIterator.of(versions.order(), read.open(new Scans(compaction.openAtOnce())))) {
-            written = writer.write(
-                    input,
-                    ranges,
-                    compaction.below(version),
-                    compaction.output() == 0 ? Long.MAX_VALUE : options.tableBytes(),
-                    compaction.output() == version.levels() - 1,
-                    bytes -> {
-                        if (asked != null && asked.future.isDone()) {
-                            throw new CancellationException("compact was cancelled");
-                        }
-                        limiter.compacted(bytes);
-                    });
-        }
+        List<KeyPart> parts = compaction.output() == 0
+                ? List.of(KeyPart.ALL)
+                : KeyPart.of(read, versions.order(), options.maxSubcompactions(), PART_TABLES * options.tableBytes());
+        Subcompactions<KeyPart> work = new Subcompactions<>(parts);
+        List<TableFile> written = work.run(
+                part -> {
+                    Compaction of = read.within(part, versions.order());
+                    Scans scans = new Scans(parts.size() * compaction.openAtOnce(), part);
+                    try (InternalIterator input =
+                            part.of(MergingIterator.of(versions.order(), of.open(scans)), versions.order())) {
+                        return writer.write(
+                                input,
+                                part.of(ranges),
+                                compaction.below(version),
+                                compaction.output() == 0 ? Long.MAX_VALUE : options.tableBytes(),
+                                compaction.output() == version.levels() - 1,
+                                bytes -> {
+                                    if (work.hasFailed() || (asked != null && asked.future.isDone())) {
+                                        throw new CancellationException("compact was cancelled");
+                                    }
+                                    limiter.compacted(bytes);
+                                });
+                    }
+                },
+                table -> {
+                    table.markObsolete();
+                    table.release();
+                });
         readBytes.add(read.bytes());
         try {
             apply(compaction, written);
@@ -314,8 +332,10 @@ public final class Compactor {
         private static final int READ_AHEAD_CHUNKS = 512;
 
         private final int readAheadChunks;
+        private final KeyPart part;
 
-        Scans(int openAtOnce) {
+        Scans(int openAtOnce, KeyPart part) {
+            this.part = part;
             long budget = options.memoryBudget();
             int chunks = budget == 0
                     ? READ_AHEAD_CHUNKS
@@ -325,7 +345,7 @@ public final class Compactor {
 
         @Override
         public InternalIterator table(TableFile table) {
-            return table.reader().scanner(runtime, readAheadChunks);
+            return table.reader().scanner(runtime, readAheadChunks, part.after(), part.until());
         }
 
         @Override
@@ -350,7 +370,7 @@ public final class Compactor {
 
             @Override
             public InternalIterator open() {
-                return table.reader().scanner(runtime, readAheadChunks);
+                return table(table);
             }
         }
     }

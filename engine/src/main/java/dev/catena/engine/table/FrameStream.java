@@ -41,12 +41,29 @@ final class FrameStream implements AutoCloseable {
     private long offset;
     private boolean hasSlack;
 
+    /** Bytes at the beginning of the first chunk that are not asked for. */
+    private long skipped;
+
+    /** The whole body. */
     FrameStream(TableReader table, ChainRuntime runtime, int readAheadChunks) {
+        this(table, runtime, readAheadChunks, 0, table.layout().bodyBytes());
+    }
+
+    /** From where a frame starts to where one ends. */
+    FrameStream(TableReader table, ChainRuntime runtime, int readAheadChunks, long from, long to) {
         path = table.path();
+        position = from;
+        skipped = from % TableFormat.CHUNK_BYTES;
+        long endOfChunk = (to + TableFormat.CHUNK_BYTES - 1) / TableFormat.CHUNK_BYTES * TableFormat.CHUNK_BYTES;
         boolean good = false;
         try (ChunkTail tail = table.readTail()) {
             chunks = new ChunkReader(
-                    runtime, table.file(), tail.checksums(), table.layout().bodyBytes(), 0, readAheadChunks);
+                    runtime,
+                    table.file(),
+                    tail.checksums(),
+                    Math.min(endOfChunk, table.layout().bodyBytes()),
+                    from / TableFormat.CHUNK_BYTES,
+                    readAheadChunks);
             good = true;
         } catch (ChainIoException e) {
             throw TableLayout.failure(e);
@@ -155,8 +172,9 @@ final class FrameStream implements AutoCloseable {
             if (chunk == null) {
                 throw new CorruptionException(path, position, "more blocks", "the end of the body");
             }
-            at = chunk.address();
-            end = at + chunk.byteSize();
+            at = chunk.address() + skipped;
+            end = chunk.address() + chunk.byteSize();
+            skipped = 0;
         } catch (ChunkMismatchException e) {
             throw TableLayout.corruption(e);
         } catch (ChainIoException e) {

@@ -4,6 +4,7 @@ import dev.catena.engine.CorruptionException;
 import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 
 /**
@@ -100,6 +101,19 @@ final class IndexBlock {
             }
         }
         return low;
+    }
+
+    /** Separator {@code i}. */
+    static byte[] separator(long block, int i) {
+        int common = Memory.getInt(block + COMMON);
+        long ends = ends(block);
+        int start = i == 0 ? 0 : Memory.getInt(ends + 4L * (i - 1));
+        int length = Memory.getInt(ends + 4L * i) - start;
+        byte[] separator = new byte[common + length];
+        MemorySegment copy = MemorySegment.ofArray(separator);
+        MemorySegment.copy(Memory.ALL, common(block), copy, 0, common);
+        MemorySegment.copy(Memory.ALL, common(block) + common + start, copy, common, length);
+        return separator;
     }
 
     /** Whether separator {@code i} is exactly a key. */

@@ -1,6 +1,7 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.CorruptionException;
+import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Filter;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.KeyOrder;
@@ -18,8 +19,11 @@ import dev.catena.io.chain.ChunkReader;
 import dev.catena.io.chain.ChunkTail;
 import dev.catena.io.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.ref.Reference;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongConsumer;
 import java.util.function.LongPredicate;
@@ -288,10 +292,23 @@ public final class TableReader {
      * @param readAheadChunks how far it reads ahead: buffers of 64 KiB, 2 to 128
      */
     public TableScanner scanner(ChainRuntime runtime, int readAheadChunks) {
+        return scanner(runtime, readAheadChunks, null, null);
+    }
+
+    /**
+     * A pass over the blocks that have keys of a range, and so over some keys before and behind it.
+     *
+     * @param after the range begins with the first key after this one; null for the first of all
+     * @param until the last key of the range; null for the last of all
+     */
+    public TableScanner scanner(
+            ChainRuntime runtime, int readAheadChunks, byte @Nullable [] after, byte @Nullable [] until) {
         retain();
         boolean good = false;
         try {
-            TableScanner scanner = new TableScanner(this, runtime, readAheadChunks);
+            long from = after == null ? 0 : frameOf(after, false);
+            long to = until == null ? layout.dataEnd() : frameOf(until, true);
+            TableScanner scanner = new TableScanner(this, runtime, readAheadChunks, from, Math.max(from, to));
             good = true;
             return scanner;
         } finally {
@@ -299,6 +316,43 @@ public final class TableReader {
                 release();
             }
         }
+    }
+
+    /** Where the first data frame starts that may have versions of a key or keys after it, or where the last one ends that has versions of it. */
+    private long frameOf(byte[] key, boolean end) {
+        try (Buffer copy = new Buffer(Math.max(1, key.length), OWNER)) {
+            MemorySegment.copy(key, 0, copy.segment(), ValueLayout.JAVA_BYTE, 0, key.length);
+            int partition = firstAt(root, copy.address(), key.length, end);
+            if (partition == partitions) {
+                return layout.dataEnd();
+            }
+            long index = pinIndex(partition);
+            try {
+                long block = BlockCache.address(index);
+                int frame = firstAt(block, copy.address(), key.length, end);
+                return IndexBlock.offset(block, 0, end ? Math.min(frame + 1, IndexBlock.count(block)) : frame);
+            } finally {
+                cache.release(index);
+            }
+        }
+    }
+
+    /** The first separator at or after a key, or after it. */
+    private int firstAt(long block, long key, int length, boolean isAfter) {
+        int found = IndexBlock.search(order, block, key, length);
+        while (isAfter && found < IndexBlock.count(block) && IndexBlock.separatorEquals(block, found, key, length)) {
+            found++;
+        }
+        return found;
+    }
+
+    /** Keys that cut the table into parts of about a MiB: all keys up to the first, those behind it up to the second, and so on. */
+    public List<byte[]> cuts() {
+        List<byte[]> cuts = new ArrayList<>();
+        for (int i = 0; i < partitions; i++) {
+            cuts.add(IndexBlock.separator(root, i));
+        }
+        return cuts;
     }
 
     /**

@@ -24,14 +24,14 @@ public final class TableScanner extends BlockWalk {
     private boolean begun;
     private boolean closed;
 
-    /** Takes over one reference to the table. */
-    TableScanner(TableReader table, ChainRuntime runtime, int readAheadChunks) {
+    /** Over the frames from where one starts to where one ends. Takes over one reference to the table. */
+    TableScanner(TableReader table, ChainRuntime runtime, int readAheadChunks, long from, long to) {
         super(table.path());
         this.table = table;
-        dataEnd = table.layout().dataEnd();
+        dataEnd = to;
         boolean good = false;
         try {
-            frames = new FrameStream(table, runtime, readAheadChunks);
+            frames = new FrameStream(table, runtime, readAheadChunks, from, to);
             charged = (long) readAheadChunks * TableFormat.CHUNK_BYTES + 2 * unpacked.bytes();
             table.cache().account().charge(Owner.COMPACTION, charged);
             good = true;
