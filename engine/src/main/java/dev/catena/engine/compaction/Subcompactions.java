@@ -35,24 +35,22 @@ final class Subcompactions<P> {
      */
     <R> List<R> run(Function<P, List<R>> work, Consumer<R> undo) {
         List<List<R>> results = new ArrayList<>();
-        for (P part : parts) {
-            List<R> result = new ArrayList<>();
-            results.add(result);
-            Runnable task = () -> {
-                try {
-                    result.addAll(work.apply(part));
-                } catch (RuntimeException | Error e) {
-                    fail(e);
-                }
-            };
-            threads.add(Thread.ofPlatform()
-                    .daemon()
-                    .name("catena-compact-" + results.size())
-                    .unstarted(task));
+        for (int i = 0; i < parts.size(); i++) {
+            results.add(new ArrayList<>());
         }
-        threads.stream().skip(1).forEach(Thread::start);
-        threads.getFirst().run();
-        threads.stream().skip(1).forEach(Threads::end);
+        try {
+            for (int i = 1; i < parts.size(); i++) {
+                int number = i;
+                threads.add(Thread.ofPlatform()
+                        .daemon()
+                        .name("catena-compact-" + (i + 1))
+                        .start(() -> attempt(work, parts.get(number), results.get(number))));
+            }
+        } catch (OutOfMemoryError e) {
+            fail(e); // no thread to be had: those that run are waited for
+        }
+        attempt(work, parts.getFirst(), results.getFirst());
+        threads.forEach(Threads::end);
         List<R> all = results.stream().flatMap(List::stream).toList();
         Throwable failed = failure;
         if (failed == null) {
@@ -63,6 +61,14 @@ final class Subcompactions<P> {
             throw error;
         }
         throw (RuntimeException) failed;
+    }
+
+    private <R> void attempt(Function<P, List<R>> work, P part, List<R> result) {
+        try {
+            result.addAll(work.apply(part));
+        } catch (RuntimeException | Error e) {
+            fail(e);
+        }
     }
 
     /** The first failure counts, but one that only follows another's does not come before it. */
