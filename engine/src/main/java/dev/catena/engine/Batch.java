@@ -1,5 +1,6 @@
 package dev.catena.engine;
 
+import dev.catena.engine.entry.EntryChecksum;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.log.Operations;
 import java.lang.foreign.MemorySegment;
@@ -12,12 +13,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * Writes that take effect together: after a crash all of them are there or none, and no reader sees some of them. Keys and values are
  * copied in as they are added, in the form that the log stores. Operations may be for several column families of a store: those that
- * name none are for its default family. May be reused after {@link #clear}. Not thread safe.
+ * name none are for its default family. Each has a checksum from when it was added, which goes with it (see {@link Options#withKeyChecksums}). May be reused after {@link #clear}. Not thread safe.
  *
  * <p>Adding throws {@link IllegalArgumentException} when key or value are longer than {@link Limits} allow, or the batch would be.
  */
 public final class Batch {
-    private static final int OPERATION_HEADER_BYTES_MAX = 1 + 5 + 5 + 5;
+    private static final int OPERATION_HEADER_BYTES_MAX = 1 + 5 + 5 + 5 + 4;
     private static final byte[] NOTHING = {};
 
     private byte[] bytes = new byte[256];
@@ -168,7 +169,13 @@ public final class Batch {
     private Batch add(int kind, @Nullable Family family, byte[] key, byte[] value) {
         Limits.checkKey(key.length);
         Limits.checkValue(value.length);
+        int checksum = EntryChecksum.ofOperation(
+                kind,
+                family == null ? 0 : family.number,
+                EntryChecksum.hash(key, 0, key.length, EntryChecksum.KEY),
+                EntryChecksum.hash(value, 0, value.length, EntryChecksum.VALUE));
         header(kind, family, key.length, value.length);
+        Operations.putChecksum(view, size, checksum);
         System.arraycopy(key, 0, bytes, size, key.length);
         size += key.length;
         System.arraycopy(value, 0, bytes, size, value.length);
@@ -179,11 +186,25 @@ public final class Batch {
     private Batch add(int kind, @Nullable Family family, MemorySegment key, MemorySegment value) {
         int keyBytes = Limits.checkKey(key.byteSize());
         int valueBytes = Limits.checkValue(value.byteSize());
+        int before = size;
         header(kind, family, keyBytes, valueBytes);
-        MemorySegment.copy(key, ValueLayout.JAVA_BYTE, 0, bytes, size, keyBytes);
-        size += keyBytes;
-        MemorySegment.copy(value, ValueLayout.JAVA_BYTE, 0, bytes, size, valueBytes);
-        size += valueBytes;
+        int at = size;
+        MemorySegment.copy(key, ValueLayout.JAVA_BYTE, 0, bytes, at, keyBytes);
+        int valueAt = at + keyBytes;
+        MemorySegment.copy(value, ValueLayout.JAVA_BYTE, 0, bytes, valueAt, valueBytes);
+        int checksum = EntryChecksum.ofOperation(
+                kind,
+                family == null ? 0 : family.number,
+                EntryChecksum.hash(bytes, at, keyBytes, EntryChecksum.KEY),
+                EntryChecksum.hash(bytes, valueAt, valueBytes, EntryChecksum.VALUE));
+        Operations.putChecksum(view, at, checksum);
+        size = valueAt + valueBytes;
+        if (MemorySegment.mismatch(key, 0, keyBytes, view, at, valueAt) >= 0
+                || MemorySegment.mismatch(value, 0, valueBytes, view, valueAt, size) >= 0) {
+            size = before;
+            count--;
+            throw new IllegalStateException("key or value was changed while it was added");
+        }
         return this;
     }
 
@@ -204,7 +225,8 @@ public final class Batch {
         } else if (!families.contains(family)) {
             families.add(family);
         }
-        size = (int) Operations.putHeader(view, size, kind, family == null ? 0 : family.number, keyBytes, valueBytes);
+        size = (int)
+                Operations.putHeader(view, size, kind, family == null ? 0 : family.number, keyBytes, valueBytes, true);
         count++;
     }
 }

@@ -1,10 +1,15 @@
 package dev.catena.engine;
 
 import java.nio.file.Path;
+import java.util.HexFormat;
 
-/** A file does not hold what was written to it. The bytes concerned are never returned as data. */
+/**
+ * A file, or memory before it is a file, does not hold what was written to it. The bytes concerned are never returned as data, and never
+ * written as if they were good.
+ */
 public final class CorruptionException extends StoreException {
     private static final long serialVersionUID = 1L;
+    private static final int KEY_BYTES_SHOWN = 64;
 
     private final transient Path file;
     private final long offset;
@@ -18,14 +23,41 @@ public final class CorruptionException extends StoreException {
      * @param found what is there, in words
      */
     public CorruptionException(Path file, long offset, String expected, String found) {
-        super(file + " is damaged at offset " + offset + ": expected " + expected + ", found " + found, null);
+        this(
+                file + " is damaged at offset " + offset + ": expected " + expected + ", found " + found,
+                file,
+                offset,
+                expected,
+                found);
+    }
+
+    private CorruptionException(String message, Path file, long offset, String expected, String found) {
+        super(message, null);
         this.file = file;
         this.offset = offset;
         this.expected = expected;
         this.found = found;
     }
 
-    /** The damaged file. */
+    /**
+     * Key and value have changed since they were handed in, in memory and not in a file: then the store is {@link #file}.
+     *
+     * @param where in what memory of which column family, in words
+     */
+    public static CorruptionException inMemory(Path store, String where, byte[] key, String expected, String found) {
+        String name = HexFormat.of().formatHex(key, 0, Math.min(key.length, KEY_BYTES_SHOWN))
+                + (key.length > KEY_BYTES_SHOWN ? "…" : "");
+        return new CorruptionException(
+                "key " + name + " (hexadecimal) in " + where + " of store " + store + ": expected " + expected
+                        + ", found " + found
+                        + "; what was handed in has changed in memory, which is faulty, or something writes where it must not",
+                store,
+                0,
+                expected,
+                found);
+    }
+
+    /** The damaged file, or the store's directory when it is memory. */
     public Path file() {
         return file;
     }

@@ -2,6 +2,7 @@ package dev.catena.engine;
 
 import dev.catena.engine.compaction.Compactor;
 import dev.catena.engine.compaction.TableWriter;
+import dev.catena.engine.entry.EntryChecksum;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
@@ -125,7 +126,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                 store.runtime,
                 store.directory,
                 versions,
-                options,
+                options.withKeyChecksums(store.keyChecksums),
                 store::openSnapshots,
                 this::isCancelled,
                 store.account);
@@ -198,7 +199,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         return active.memtable;
     }
 
-    /** Adds an operation, which is in the log already, to the active memtable. */
+    /** Adds an operation with its checksum to the active memtable. */
     void insert(
             long sequence,
             int kind,
@@ -207,9 +208,27 @@ final class Family implements DbIterator.Owner, AutoCloseable {
             int keyLength,
             MemorySegment value,
             long valueOffset,
-            int valueLength) {
-        int operands = active.memtable.put(sequence, kind, key, keyOffset, keyLength, value, valueOffset, valueLength);
+            int valueLength,
+            int checksum) {
+        int operands = active.memtable.put(
+                sequence,
+                kind,
+                key,
+                keyOffset,
+                keyLength,
+                value,
+                valueOffset,
+                valueLength,
+                EntryChecksum.toEntry(checksum, kind, number, Keys.trailer(sequence, kind)));
         state().boundOperands(operands, sequence, key, keyOffset, keyLength);
+    }
+
+    /** Adds an operation, which no log has, to the active memtable. */
+    void insertUnlogged(
+            long sequence, int kind, MemorySegment key, int keyLength, MemorySegment value, int valueLength) {
+        noteUnlogged();
+        int operands = active.memtable.put(sequence, kind, key, 0, keyLength, value, 0, valueLength);
+        state().boundOperands(operands, sequence, key, 0, keyLength);
     }
 
     /** Hears that an operation comes to the active memtable that no log has. */
@@ -320,7 +339,12 @@ final class Family implements DbIterator.Owner, AutoCloseable {
 
     /** A successor for the memtable. */
     Memtable newMemtable() {
-        return new Memtable(options.memtableBytes(), store.account, order);
+        return new Memtable(
+                options.memtableBytes(),
+                store.account,
+                order,
+                store.keyChecksums ? store.path : null,
+                "a memtable of column family '" + name + "'");
     }
 
     /** Goes on in another memtable, whose operations come to this log or a later one. */
@@ -601,7 +625,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     private void flush(Sealable full, long nextLog, java.util.function.Consumer<Version> install) {
         Events.Span span = store.events.begin(flushed(full, List.of(), 0));
         List<TableFile> tables;
-        try (InternalIterator entries = full.memtable.iterator()) {
+        try (InternalIterator entries = full.memtable.flushIterator()) {
             tables = writer.write(
                     entries,
                     full.memtable.allRangeDeletions(),

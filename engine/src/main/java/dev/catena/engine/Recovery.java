@@ -1,8 +1,11 @@
 package dev.catena.engine;
 
+import dev.catena.engine.entry.EntryChecksum;
+import dev.catena.engine.entry.Keys;
 import dev.catena.engine.log.Log;
 import dev.catena.engine.log.LogReader;
 import dev.catena.engine.log.Operations;
+import dev.catena.engine.memtable.Memtable;
 import dev.catena.engine.version.Catalog;
 import dev.catena.engine.version.Manifest;
 import dev.catena.engine.version.StoreDirectory;
@@ -52,6 +55,7 @@ final class Recovery {
     private final Map<Integer, Family> families = new HashMap<>();
     private final long bufferBytes;
     private final boolean reading;
+    private final boolean checked;
 
     private int replayed;
     private final List<Log.End> uncut = new ArrayList<>();
@@ -78,6 +82,7 @@ final class Recovery {
         this.catalog = catalog;
         this.bufferBytes = bufferBytes;
         this.reading = reading;
+        checked = families.getFirst().store.keyChecksums;
         families.forEach(family -> this.families.put(family.number, family));
         lastSequence = catalog.sequence();
     }
@@ -212,6 +217,11 @@ final class Recovery {
         Operations operations = new Operations(bytes, offset, length);
         long next = sequence;
         while (operations.next()) {
+            if (checked && !operations.isWhole()) {
+                throw operations.damage(
+                        directory.path(),
+                        "log " + log + " (without Options.keyChecksums it is taken as it is), operation " + next);
+            }
             Family family = families.get(operations.family());
             if (family == null && operations.family() >= catalog.nextFamily()) {
                 return "an operation of column family number " + operations.family() + ", which never was";
@@ -220,16 +230,7 @@ final class Recovery {
                     && family.order.isKnown() // else nobody can read it
                     && next > family.versions.flushedSequence()) { // else it was dropped, or has it in tables
                 makeRoom(family, log);
-                family.replayInto(log)
-                        .put(
-                                next,
-                                operations.kind(),
-                                bytes,
-                                operations.keyOffset(),
-                                operations.keyLength(),
-                                bytes,
-                                operations.valueOffset(),
-                                operations.valueLength());
+                put(family.replayInto(log), next, operations, bytes);
             }
             replayedSequence = next++;
         }
@@ -238,6 +239,33 @@ final class Recovery {
             return operations.problem();
         }
         return next - sequence == count ? null : (next - sequence) + " operations instead of " + count;
+    }
+
+    private static void put(Memtable to, long sequence, Operations operation, MemorySegment bytes) {
+        if (operation.isChecked()) {
+            int kind = operation.kind();
+            to.put(
+                    sequence,
+                    kind,
+                    bytes,
+                    operation.keyOffset(),
+                    operation.keyLength(),
+                    bytes,
+                    operation.valueOffset(),
+                    operation.valueLength(),
+                    EntryChecksum.toEntry(
+                            operation.checksum(), kind, operation.family(), Keys.trailer(sequence, kind)));
+        } else {
+            to.put(
+                    sequence,
+                    operation.kind(),
+                    bytes,
+                    operation.keyOffset(),
+                    operation.keyLength(),
+                    bytes,
+                    operation.valueOffset(),
+                    operation.valueLength());
+        }
     }
 
     /** Flushes the memtable of a family when it is full, and the largest of all when they take too much together. */

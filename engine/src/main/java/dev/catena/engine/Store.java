@@ -2,6 +2,7 @@ package dev.catena.engine;
 
 import dev.catena.engine.compaction.RateLimiter;
 import dev.catena.engine.entry.KeyOrder;
+import dev.catena.engine.entry.Memory;
 import dev.catena.engine.entry.MemoryAccount;
 import dev.catena.engine.event.Events;
 import dev.catena.engine.event.TextLog;
@@ -70,6 +71,7 @@ final class Store {
     private final Object familyLock = new Object();
 
     final Path path;
+    final boolean keyChecksums;
     final StoreDirectory directory;
     final ChainRuntime runtime;
     final Events events;
@@ -167,6 +169,7 @@ final class Store {
     private Store(
             Path path, Options options, DirectoryLock directoryLock, ChainRuntime runtime, Undo undo, boolean reading) {
         this.path = path;
+        keyChecksums = options.keyChecksums();
         this.options = options;
         this.directoryLock = directoryLock;
         this.runtime = runtime;
@@ -238,7 +241,8 @@ final class Store {
                 appendLock,
                 catalog::nextNumber,
                 Math.max(16L << 20, 2 * options.memtableBytes()),
-                recovery.nextLogged());
+                recovery.nextLogged(),
+                keyChecksums);
         undo.add(begun::close);
         account.charge(MemoryAccount.Owner.LOG, Log.MEMORY_BYTES);
         catalog.setGrowingLogs(begun::fileNumbers);
@@ -438,11 +442,26 @@ final class Store {
                 Log log = log();
                 if (logged) {
                     end = log.append(sequence, kind, family.number, key, 0, keyLength, value, 0, valueLength);
-                } else {
-                    family.noteUnlogged();
                 }
                 try {
-                    family.insert(sequence, kind, key, 0, keyLength, value, 0, valueLength);
+                    long at = log.encodedOperations();
+                    if (!logged) {
+                        family.insertUnlogged(sequence, kind, key, keyLength, value, valueLength);
+                    } else if (at == 0) {
+                        family.insert(sequence, kind, key, 0, keyLength, value, 0, valueLength, log.encodedChecksum());
+                    } else { // what the log has
+                        at += Operations.headerBytes(family.number, keyLength, valueLength, keyChecksums);
+                        family.insert(
+                                sequence,
+                                kind,
+                                Memory.ALL,
+                                at,
+                                keyLength,
+                                Memory.ALL,
+                                at + keyLength,
+                                valueLength,
+                                log.encodedChecksum());
+                    }
                 } catch (RuntimeException | Error e) {
                     log.abandon(e);
                     throw e;
@@ -506,15 +525,19 @@ final class Store {
             long sequence = lastSequence + 1;
             Log log = log();
             long end = 0;
+            long at = 0;
             if (logged) {
                 end = log.appendBatch(sequence, batch.count(), encoded, batch.bytes());
+                at = log.encodedOperations();
+                encoded = at == 0 ? encoded : Memory.ALL;
             } else {
+                log.check(encoded, 0, batch.bytes());
                 batch.families().forEach(Family::noteUnlogged);
                 if (batch.usesDefault()) {
                     defaultFamily.noteUnlogged();
                 }
             }
-            insert(sequence, batch, encoded);
+            insert(sequence, batch, encoded, at);
             if (logged) {
                 log.publish();
             }
@@ -560,11 +583,11 @@ final class Store {
         }
     }
 
-    private void insert(long firstSequence, Batch batch, MemorySegment encoded) {
+    private void insert(long firstSequence, Batch batch, MemorySegment encoded, long at) {
         long sequence = firstSequence;
         try {
             Family family = defaultFamily;
-            Operations operations = new Operations(encoded, 0, batch.bytes());
+            Operations operations = new Operations(encoded, at, batch.bytes());
             while (operations.next()) {
                 if (operations.family() != family.number) {
                     family = family(batch, operations.family());
@@ -577,7 +600,8 @@ final class Store {
                         operations.keyLength(),
                         encoded,
                         operations.valueOffset(),
-                        operations.valueLength());
+                        operations.valueLength(),
+                        operations.checksum());
             }
         } catch (RuntimeException | Error e) {
             // Entries that are in already cannot be taken out, and their sequence numbers not be given out again.

@@ -113,6 +113,9 @@ final class Verifier {
         Operations operations = new Operations(bytes, offset, length);
         int seen = 0;
         while (operations.next()) {
+            if (!operations.isWhole()) {
+                throw operations.damage(path, "operation " + (sequence + seen));
+            }
             seen++;
         }
         entries += seen;

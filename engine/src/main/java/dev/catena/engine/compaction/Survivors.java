@@ -2,6 +2,7 @@ package dev.catena.engine.compaction;
 
 import dev.catena.engine.MergeOperator;
 import dev.catena.engine.entry.Buffer;
+import dev.catena.engine.entry.EntryChecksum;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
@@ -137,6 +138,7 @@ final class Survivors implements AutoCloseable {
                 }
                 return true;
             }
+            input.check(); // what is left out is what it says it is, too
         }
         return false;
     }
@@ -160,6 +162,13 @@ final class Survivors implements AutoCloseable {
 
     long valueAddress() {
         return folded.isEmpty() ? input.valueAddress() : value.address();
+    }
+
+    /** The entry's checksum. */
+    int checksum() {
+        return folded.isEmpty()
+                ? input.checksum()
+                : EntryChecksum.ofEntry(trailer(), keyAddress(), keyLength(), valueAddress(), valueLength());
     }
 
     int valueLength() {
@@ -229,6 +238,7 @@ final class Survivors implements AutoCloseable {
         long combineAt = COMBINED_BYTES;
         try {
             while (true) {
+                input.check();
                 operands.addOlder(input);
                 single.add(new Folded(input.trailer(), operands.oldest()));
                 if (combines && operands.count() > 1 && operands.memoryBytes() >= combineAt) {
@@ -259,6 +269,7 @@ final class Survivors implements AutoCloseable {
                 newer = sequence;
                 if (kind != Keys.MERGE) {
                     if (kind == Keys.PUT) {
+                        input.check();
                         operands.setBase(input);
                     }
                     complete = true;

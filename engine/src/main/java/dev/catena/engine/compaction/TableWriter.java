@@ -149,7 +149,8 @@ public final class TableWriter {
                         entries.keyLength(),
                         entries.trailer(),
                         entries.valueAddress(),
-                        entries.valueLength());
+                        entries.valueLength(),
+                        options.keyChecksums() ? entries.checksum() : 0);
                 unchecked += entries.valueLength();
             }
             if (output == null && !left.isEmpty()) {
@@ -239,6 +240,11 @@ public final class TableWriter {
                 if (made == null) {
                     file.close();
                 }
+            }
+            if (options.keyChecksums()) {
+                made.checkEntries(
+                        directory.path(),
+                        "a block of " + path.getFileName() + ", column family '" + versions.name() + "',");
             }
             builder = made;
             account.charge(Owner.COMPACTION, TableBuilder.MEMORY_BYTES);

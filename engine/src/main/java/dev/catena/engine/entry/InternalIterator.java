@@ -74,6 +74,14 @@ public interface InternalIterator extends AutoCloseable {
     /** Bytes of the value. */
     int valueLength();
 
+    /** The entry's checksum: the one that came with it, else that of its bytes as they are here. */
+    default int checksum() {
+        return EntryChecksum.ofEntry(trailer(), keyAddress(), keyLength(), valueAddress(), valueLength());
+    }
+
+    /** Compares the entry's bytes with the checksum that came with it, if one did. */
+    default void check() {}
+
     /** The segment that {@link #keyOffset()} counts in. */
     default MemorySegment keySegment() {
         return Memory.ALL;

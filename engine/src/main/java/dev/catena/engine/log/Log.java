@@ -1,5 +1,6 @@
 package dev.catena.engine.log;
 
+import dev.catena.engine.entry.EntryChecksum;
 import dev.catena.engine.entry.Memory;
 import dev.catena.engine.version.StoreDirectory;
 import dev.catena.engine.version.StoreHealth;
@@ -15,6 +16,7 @@ import dev.catena.io.memory.Xxh64;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.LongAdder;
@@ -72,6 +74,8 @@ public final class Log {
     private static final int RECORD_IN_PLACE_BYTES_MAX = RING_BYTES / 4;
 
     private final StoreHealth health;
+    private final Path store;
+    private final boolean checked;
     private final ReentrantLock appendLock;
     private final LogFiles files;
 
@@ -114,6 +118,11 @@ public final class Log {
     private long encodedNextSequence;
 
     private long nextSequence;
+
+    /** Where the operations that were encoded last lie in the ring; 0 when not in one piece. Under the append lock. */
+    private long encodedOperations;
+
+    private int encodedChecksum;
     private volatile boolean broken;
 
     private final LongAdder durableFlushes = new LongAdder();
@@ -151,6 +160,7 @@ public final class Log {
      * @param numbers gives numbers for files
      * @param recycleBytesMax files bigger than this are deleted rather than used again
      * @param nextSequence the sequence number that the log before goes on with, else that of the first operation to come
+     * @param checked whether operations get checksums, and those of batches are compared
      */
     public Log(
             ChainRuntime runtime,
@@ -159,8 +169,11 @@ public final class Log {
             ReentrantLock appendLock,
             LongSupplier numbers,
             long recycleBytesMax,
-            long nextSequence) {
+            long nextSequence,
+            boolean checked) {
         this.health = health;
+        this.checked = checked;
+        store = directory.path();
         this.appendLock = appendLock;
         ring = runtime.allocate(RING_BYTES, "log ring");
         stage = runtime.allocate(STAGE_BYTES, "log stage");
@@ -210,13 +223,22 @@ public final class Log {
             MemorySegment value,
             long valueOffset,
             int valueLength) {
-        int headerBytes = Operations.headerBytes(family, keyLength, valueLength);
+        int headerBytes = Operations.headerBytes(family, keyLength, valueLength, checked);
         long payload = (long) headerBytes + keyLength + valueLength;
         skipTo(sequence);
         long bytes = LogFormat.recordBytes(payload);
         if (!fitsInPlace(bytes)) {
-            MemorySegment header = MemorySegment.ofArray(new byte[16]);
-            Operations.putHeader(header, 0, kind, family, keyLength, valueLength);
+            MemorySegment header = MemorySegment.ofArray(new byte[headerBytes]);
+            Operations.putHeader(header, 0, kind, family, keyLength, valueLength, checked);
+            if (checked) {
+                encodedChecksum = EntryChecksum.ofOperation(
+                        kind,
+                        family,
+                        EntryChecksum.hash(key.asSlice(keyOffset), keyLength, EntryChecksum.KEY),
+                        EntryChecksum.hash(value.asSlice(valueOffset), valueLength, EntryChecksum.VALUE));
+                Operations.putChecksum(header, headerBytes, encodedChecksum);
+            }
+            encodedOperations = 0;
             return appendPieces(
                     sequence,
                     1,
@@ -226,12 +248,27 @@ public final class Log {
                     new Piece(value, valueOffset, valueLength));
         }
         long address = ringAddress + (appended & RING_MASK);
-        long at = address + LogFormat.HEADER_BYTES;
-        Operations.putHeader(Memory.ALL, at, kind, family, keyLength, valueLength);
-        at += headerBytes;
+        long operation = address + LogFormat.HEADER_BYTES;
+        long at = Operations.putHeader(Memory.ALL, operation, kind, family, keyLength, valueLength, checked);
+        long valueAt = at + keyLength;
         MemorySegment.copy(key, keyOffset, Memory.ALL, at, keyLength);
-        at += keyLength;
-        MemorySegment.copy(value, valueOffset, Memory.ALL, at, valueLength);
+        MemorySegment.copy(value, valueOffset, Memory.ALL, valueAt, valueLength);
+        if (checked) {
+            encodedChecksum = EntryChecksum.ofOperation(kind, family, at, keyLength, valueAt, valueLength);
+            Operations.putChecksum(Memory.ALL, at, encodedChecksum);
+            if (MemorySegment.mismatch(key, keyOffset, keyOffset + keyLength, Memory.ALL, at, valueAt) >= 0
+                    || MemorySegment.mismatch(
+                                    value,
+                                    valueOffset,
+                                    valueOffset + valueLength,
+                                    Memory.ALL,
+                                    valueAt,
+                                    valueAt + valueLength)
+                            >= 0) {
+                throw new IllegalStateException("key or value was changed while it was written");
+            }
+        }
+        encodedOperations = operation;
         return seal(address, sequence, 1, payload, bytes);
     }
 
@@ -240,11 +277,41 @@ public final class Log {
         skipTo(sequence);
         long bytes = LogFormat.recordBytes(length);
         if (!fitsInPlace(bytes)) {
+            check(operations, 0, length);
+            encodedOperations = 0;
             return appendPieces(sequence, count, length, new Piece(operations, 0, length));
         }
         long address = ringAddress + (appended & RING_MASK);
-        MemorySegment.copy(operations, 0, Memory.ALL, address + LogFormat.HEADER_BYTES, length);
-        return seal(address, sequence, count, length, bytes);
+        encodedOperations = address + LogFormat.HEADER_BYTES;
+        MemorySegment.copy(operations, 0, Memory.ALL, encodedOperations, length);
+        long end = seal(address, sequence, count, length, bytes);
+        check(Memory.ALL, encodedOperations, length); // after the record's hash: what is whole here it is of
+        return end;
+    }
+
+    /** Compares operations of a batch with their checksums. */
+    public void check(MemorySegment operations, long offset, long length) {
+        if (checked) {
+            Operations each = new Operations(operations, offset, length);
+            while (each.next()) {
+                if (!each.isWhole()) {
+                    throw each.damage(store, "a batch, in an operation");
+                }
+            }
+            if (each.problem() != null) {
+                throw new IllegalStateException("a batch was changed while it was written: it has " + each.problem());
+            }
+        }
+    }
+
+    /** The address of what was encoded last, until the next append; 0 when it does not lie in one piece. */
+    public long encodedOperations() {
+        return encodedOperations;
+    }
+
+    /** The checksum of the single operation that was encoded last; means nothing if there are to be none. */
+    public int encodedChecksum() {
+        return encodedChecksum;
     }
 
     /** Says that what was encoded last will not be published. When part of it is in the file already, that is the end of writing. */

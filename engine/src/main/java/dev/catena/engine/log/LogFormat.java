@@ -22,7 +22,7 @@ import dev.catena.engine.entry.Memory;
  * operations only attest. As the seed holds number and position, neither what a recycled file held before nor a
  * copy of a record inside a value passes for a record.
  *
- * <p>Versions 1 and 2 are the same; they miss no operations, and those of version 1 are all of the default family.
+ * <p>Versions 1 and 2 are the same; they miss no operations, operations have no checksums, and those of version 1 are all of the default family.
  */
 final class LogFormat {
     static final int HASH = 0;

@@ -1,14 +1,19 @@
 package dev.catena.engine.log;
 
+import dev.catena.engine.CorruptionException;
 import dev.catena.engine.Limits;
+import dev.catena.engine.entry.EntryChecksum;
 import dev.catena.engine.entry.Keys;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Operations as batches and log records hold them: {@code u8 kind, [varint family,] varint key length, varint value length, key, value}
- * each, one after another. The kind's top bit says that the column family's number follows; without it, it is the default family's, 0.
+ * Operations as batches and log records hold them: {@code u8 kind, [varint family,] varint key length, varint value length, [u32 checksum,] key, value}
+ * each, one after another. The kind's top bit says that the column family's number follows; without it, it is the default family's, 0. The next bit says that
+ * there is a checksum: see {@link EntryChecksum}.
  * A deletion has value length 0; in a deletion of a range the key is its begin, the value its end. A varint holds 7 bits a byte, the low ones first, the top bit set on all but the last.
  *
  * <p>As an object: a cursor over encoded operations, of which nothing is believed: it checks every length against the bytes there
@@ -18,22 +23,33 @@ public final class Operations {
     /** Set in a kind that is followed by a family's number. */
     private static final int IN_FAMILY = 0x80;
 
+    /** Set in a kind when there is a checksum. */
+    private static final int CHECKED = 0x40;
+
+    private static final int CHECKSUM_BYTES = 4;
+
+    private static final ValueLayout.OfInt CHECKSUM = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     private final MemorySegment bytes;
+    private final byte @Nullable [] array; // null off the heap
     private final long end;
     private long next;
     private int kind;
     private int family;
+    private boolean isChecked;
+    private int checksum;
     private long keyOffset;
     private int keyLength;
     private int valueLength;
 
     /**
-     * @param bytes where the operations are, on or off the heap
+     * @param bytes where the operations are: off the heap, or in an array of bytes
      * @param offset where they start
      * @param length their bytes
      */
     public Operations(MemorySegment bytes, long offset, long length) {
         this.bytes = bytes;
+        array = bytes.isNative() ? null : (byte[]) bytes.heapBase().orElseThrow();
         this.next = offset;
         this.end = offset + length;
     }
@@ -46,6 +62,8 @@ public final class Operations {
         kind = bytes.get(ValueLayout.JAVA_BYTE, next) & 0xff;
         long at = next + 1;
         family = 0;
+        isChecked = (kind & CHECKED) != 0;
+        kind &= ~CHECKED;
         if (kind >= IN_FAMILY) {
             kind -= IN_FAMILY;
             long number = varint(at);
@@ -59,6 +77,12 @@ public final class Operations {
         at += varintBytes((int) key);
         long value = key < 0 ? -1 : varint(at);
         at += varintBytes((int) value);
+        if (isChecked && end - at >= CHECKSUM_BYTES) {
+            checksum = bytes.get(CHECKSUM, at);
+            at += CHECKSUM_BYTES;
+        } else if (isChecked) {
+            return false;
+        }
         boolean sane = (kind == Keys.PUT
                         || kind == Keys.MERGE
                         || (kind == Keys.DELETE && value == 0)
@@ -93,6 +117,44 @@ public final class Operations {
         return family;
     }
 
+    /** Whether it has a checksum. */
+    public boolean isChecked() {
+        return isChecked;
+    }
+
+    /** Its checksum, if it has one. */
+    public int checksum() {
+        return checksum;
+    }
+
+    /** Whether the operation is the one that its checksum is of; or has none. */
+    public boolean isWhole() {
+        return !isChecked || foundChecksum() == checksum;
+    }
+
+    private int foundChecksum() {
+        if (array != null) {
+            int base = (int) bytes.address(); // in the array
+            return EntryChecksum.ofOperation(
+                    kind,
+                    family,
+                    EntryChecksum.hash(array, base + (int) keyOffset, keyLength, EntryChecksum.KEY),
+                    EntryChecksum.hash(array, base + (int) valueOffset(), valueLength, EntryChecksum.VALUE));
+        }
+        long base = bytes.address();
+        return EntryChecksum.ofOperation(kind, family, base + keyOffset, keyLength, base + valueOffset(), valueLength);
+    }
+
+    /** What to throw when it is not. */
+    public CorruptionException damage(Path store, String where) {
+        return EntryChecksum.damage(
+                store,
+                where + " of column family number " + family,
+                bytes.asSlice(keyOffset, keyLength).toArray(ValueLayout.JAVA_BYTE),
+                checksum,
+                foundChecksum());
+    }
+
     /** Where the key starts. */
     public long keyOffset() {
         return keyOffset;
@@ -113,22 +175,33 @@ public final class Operations {
         return valueLength;
     }
 
-    /** Writes kind, family and lengths; returns the offset after them. */
+    /** Writes what comes before the key, but leaves the checksum, if there is to be one, to {@link #putChecksum}; returns the offset of the key. */
     public static long putHeader(
-            MemorySegment into, long offset, int kind, int family, int keyLength, int valueLength) {
+            MemorySegment into, long offset, int kind, int family, int keyLength, int valueLength, boolean checked) {
         long at = offset + 1;
+        int first = checked ? kind | CHECKED : kind;
         if (family == 0) {
-            into.set(ValueLayout.JAVA_BYTE, offset, (byte) kind);
+            into.set(ValueLayout.JAVA_BYTE, offset, (byte) first);
         } else {
-            into.set(ValueLayout.JAVA_BYTE, offset, (byte) (kind | IN_FAMILY));
+            into.set(ValueLayout.JAVA_BYTE, offset, (byte) (first | IN_FAMILY));
             at = putVarint(into, at, family);
         }
-        return putVarint(into, putVarint(into, at, keyLength), valueLength);
+        at = putVarint(into, putVarint(into, at, keyLength), valueLength);
+        return checked ? at + CHECKSUM_BYTES : at;
     }
 
-    /** Bytes of kind, family and lengths. */
-    public static int headerBytes(int family, int keyLength, int valueLength) {
-        return 1 + (family == 0 ? 0 : varintBytes(family)) + varintBytes(keyLength) + varintBytes(valueLength);
+    /** Writes the checksum in front of the key. */
+    public static void putChecksum(MemorySegment into, long keyOffset, int checksum) {
+        into.set(CHECKSUM, keyOffset - CHECKSUM_BYTES, checksum);
+    }
+
+    /** Bytes of what comes before the key. */
+    public static int headerBytes(int family, int keyLength, int valueLength, boolean checked) {
+        return 1
+                + (family == 0 ? 0 : varintBytes(family))
+                + varintBytes(keyLength)
+                + varintBytes(valueLength)
+                + (checked ? CHECKSUM_BYTES : 0);
     }
 
     private long varint(long offset) {

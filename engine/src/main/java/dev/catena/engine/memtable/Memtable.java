@@ -1,5 +1,7 @@
 package dev.catena.engine.memtable;
 
+import dev.catena.engine.CorruptionException;
+import dev.catena.engine.entry.EntryChecksum;
 import dev.catena.engine.entry.Filter;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.KeyOrder;
@@ -17,9 +19,12 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The newest writes, sorted: a skip list in off-heap memory.
@@ -30,8 +35,9 @@ import java.util.List;
  * -16 (level + 1)  link      on each level: u64 address of the next node, 0 at the end, u64 that node's prefix
  *   0  u64 prefix            the user key's: see KeyOrder (a comparison seldom needs more)
  *   8  u64 trailer           sequence and kind
- *  16  u32 key length, u32 value length
- *  24  key bytes, value bytes, with an operand u32 operands of the key that follow one another from it on
+ *  16  u32 key length in the lower 17 bits, above them a hash of both lengths, u32 value length
+ *  24  u32 checksum          see EntryChecksum
+ *  28  key bytes, value bytes, with an operand u32 operands of the key that follow one another from it on
  * </pre>
  *
  * <p>What a search costs is cache misses, one for each node that it looks at. A level ends at the first node that is not before the
@@ -56,8 +62,11 @@ public final class Memtable {
     private static final int LINK_PREFIX = 8;
     private static final int TRAILER = 8;
     private static final int KEY_LENGTH = 16;
+    private static final int KEY_LENGTH_BITS = 17;
+    private static final int KEY_LENGTH_MASK = (1 << KEY_LENGTH_BITS) - 1;
     private static final int VALUE_LENGTH = 20;
-    private static final int KEY = 24;
+    private static final int CHECKSUM = 24;
+    private static final int KEY = 28;
     private static final int COUNT = 4;
 
     /** What a deletion of a range takes beside its keys, when readers have laid it out, too; about. */
@@ -93,6 +102,11 @@ public final class Memtable {
 
     private final MemoryAccount account;
     private final KeyOrder order;
+
+    /** The store's directory, for messages; null when there are no checksums. */
+    private final @Nullable Path store;
+
+    private final String name;
     private final long chunkBytes;
     private final MemorySegment filter;
     private final int filterBytes;
@@ -119,6 +133,9 @@ public final class Memtable {
 
     private volatile int rangeDeletionCount;
 
+    /** Their checksums. Owned by the writer. */
+    private int[] rangeChecksums = {};
+
     private volatile int references = 1;
 
     /**
@@ -127,13 +144,22 @@ public final class Memtable {
      * @param limitBytes about how many bytes it is going to hold: sizes the chunks of memory that it takes; not enforced
      */
     public Memtable(long limitBytes) {
-        this(limitBytes, new MemoryAccount(false), KeyOrder.BYTES);
+        this(limitBytes, new MemoryAccount(false), KeyOrder.BYTES, Path.of(""), "a memtable");
     }
 
-    /** As {@link #Memtable(long)}. @param account charged with what it allocates */
-    public Memtable(long limitBytes, MemoryAccount account, KeyOrder order) {
+    /**
+     * As {@link #Memtable(long)}.
+     *
+     * @param account charged with what it allocates
+     * @param order of its keys
+     * @param store the store's directory, for messages about checksums; null for no checksums
+     * @param name what it is, for the same messages
+     */
+    public Memtable(long limitBytes, MemoryAccount account, KeyOrder order, @Nullable Path store, String name) {
         this.account = account;
         this.order = order;
+        this.store = store;
+        this.name = name;
         chunkBytes = Math.clamp(limitBytes / 16, CHUNK_MIN, CHUNK_MAX);
         filterBytes = (int) Math.clamp(limitBytes / FILTER_SHARE, FILTER_MIN, FILTER_MAX) & -Filter.LINE;
         filter = NativeMemory.allocateZeroed(filterBytes, OWNER);
@@ -172,11 +198,44 @@ public final class Memtable {
             MemorySegment value,
             long valueOffset,
             int valueLength) {
+        return put(sequence, kind, key, keyOffset, keyLength, value, valueOffset, valueLength, false, 0);
+    }
+
+    /**
+     * As {@link #put(long, int, MemorySegment, long, int, MemorySegment, long, int)}, with the checksum that came with key and value. It is not
+     * compared with what is copied here, but when that is read.
+     *
+     * @param checksum that of the entry: see {@link EntryChecksum}
+     */
+    public int put(
+            long sequence,
+            int kind,
+            MemorySegment key,
+            long keyOffset,
+            int keyLength,
+            MemorySegment value,
+            long valueOffset,
+            int valueLength,
+            int checksum) {
+        return put(sequence, kind, key, keyOffset, keyLength, value, valueOffset, valueLength, true, checksum);
+    }
+
+    private int put(
+            long sequence,
+            int kind,
+            MemorySegment key,
+            long keyOffset,
+            int keyLength,
+            MemorySegment value,
+            long valueOffset,
+            int valueLength,
+            boolean given,
+            int checksum) {
+        long trailer = Keys.trailer(sequence, kind);
         if (kind == Keys.DELETE_RANGE) {
-            deleteRange(
-                    key.asSlice(keyOffset, keyLength).toArray(ValueLayout.JAVA_BYTE),
-                    value.asSlice(valueOffset, valueLength).toArray(ValueLayout.JAVA_BYTE),
-                    sequence);
+            byte[] begin = key.asSlice(keyOffset, keyLength).toArray(ValueLayout.JAVA_BYTE);
+            byte[] end = value.asSlice(valueOffset, valueLength).toArray(ValueLayout.JAVA_BYTE);
+            deleteRange(begin, end, sequence, given ? checksum : rangeChecksum(begin, end, sequence));
             return 0;
         }
         int height = randomHeight();
@@ -188,13 +247,29 @@ public final class Memtable {
         if (valueLength > 0) {
             MemorySegment.copy(value, valueOffset, Memory.ALL, keyAddress + keyLength, valueLength);
         }
+        int sum = checksum;
+        if (!given && store != null) {
+            long valueAddress = keyAddress + keyLength;
+            sum = EntryChecksum.ofEntry(trailer, keyAddress, keyLength, valueAddress, valueLength);
+            if (MemorySegment.mismatch(key, keyOffset, keyOffset + keyLength, Memory.ALL, keyAddress, valueAddress) >= 0
+                    || MemorySegment.mismatch(
+                                    value,
+                                    valueOffset,
+                                    valueOffset + valueLength,
+                                    Memory.ALL,
+                                    valueAddress,
+                                    valueAddress + valueLength)
+                            >= 0) {
+                throw new IllegalStateException("key or value was changed while it was written");
+            }
+        }
         long prefix = order.prefix(keyAddress, keyLength);
-        long trailer = Keys.trailer(sequence, kind);
         Filter.add(filter.address(), filterBytes, FILTER_PROBES, Filter.hash(keyAddress, keyLength));
         Memory.putLong(node, prefix);
         Memory.putLong(node + TRAILER, trailer);
-        Memory.putInt(node + KEY_LENGTH, keyLength);
+        Memory.putInt(node + KEY_LENGTH, lengths(keyLength, valueLength));
         Memory.putInt(node + VALUE_LENGTH, valueLength);
+        Memory.putInt(node + CHECKSUM, sum);
 
         if (last[0] == head || isBefore(last[0], prefix, keyAddress, keyLength, trailer)) {
             System.arraycopy(last, 0, before, 0, height);
@@ -220,8 +295,19 @@ public final class Memtable {
         return operands;
     }
 
-    private void deleteRange(byte[] begin, byte[] end, long sequence) {
+    private static int rangeChecksum(byte[] begin, byte[] end, long sequence) {
+        return EntryChecksum.ofEntry(
+                Keys.trailer(sequence, Keys.DELETE_RANGE),
+                EntryChecksum.hash(begin, 0, begin.length, EntryChecksum.KEY),
+                EntryChecksum.hash(end, 0, end.length, EntryChecksum.VALUE));
+    }
+
+    private void deleteRange(byte[] begin, byte[] end, long sequence, int checksum) {
         int count = rangeDeletionCount;
+        if (count == rangeChecksums.length) {
+            rangeChecksums = Arrays.copyOf(rangeChecksums, Math.max(16, 2 * count));
+        }
+        rangeChecksums[count] = checksum;
         RangeDeletion[] array = rangeDeletions;
         if (count == array.length) {
             array = Arrays.copyOf(array, Math.max(16, 2 * count));
@@ -246,6 +332,54 @@ public final class Memtable {
     /** The deletions of ranges, laid out. Any thread, when nobody writes any more. */
     public RangeDeletions allRangeDeletions() {
         return RangeDeletions.of(order, rangeDeletions(rangeDeletionCount));
+    }
+
+    /** Compares the deletions of ranges with their checksums. When nobody writes any more. */
+    private void checkRangeDeletions(Path in) {
+        for (int i = 0; i < rangeDeletionCount; i++) {
+            RangeDeletion each = rangeDeletions[i];
+            int found = rangeChecksum(each.begin(), each.end(), each.sequence());
+            if (found != rangeChecksums[i]) {
+                throw EntryChecksum.damage(in, name, each.begin(), rangeChecksums[i], found);
+            }
+        }
+    }
+
+    /** A key's length with a hash of both lengths: nothing is read of a node that has others. */
+    private static int lengths(int keyLength, int valueLength) {
+        long both = (long) valueLength << KEY_LENGTH_BITS | keyLength;
+        return (int) (both * 0x9e3779b97f4a7c15L >>> 32) & ~KEY_LENGTH_MASK | keyLength;
+    }
+
+    /** Whether a node's lengths are those that it was made with. */
+    private static boolean hasItsLengths(long node) {
+        return Memory.getInt(node + KEY_LENGTH) == lengths(keyLength(node), Memory.getInt(node + VALUE_LENGTH));
+    }
+
+    private static CorruptionException damagedLengths(Path in, String name, long node) {
+        byte[] prefix = ByteBuffer.allocate(8).putLong(Memory.getLong(node)).array();
+        return CorruptionException.inMemory(in, name, prefix, "the lengths of key and value", "others");
+    }
+
+    /** Compares a node with its checksum. */
+    private void check(long node) {
+        if (store != null) {
+            if (!hasItsLengths(node)) {
+                throw damagedLengths(store, name, node);
+            }
+            int keyLength = keyLength(node);
+            long key = keyAddress(node);
+            int expected = Memory.getInt(node + CHECKSUM);
+            int found = EntryChecksum.ofEntry(
+                    Memory.getLong(node + TRAILER),
+                    key,
+                    keyLength,
+                    key + keyLength,
+                    Memory.getInt(node + VALUE_LENGTH));
+            if (found != expected) {
+                throw EntryChecksum.damage(store, name, Memory.toArray(key, keyLength), expected, found);
+            }
+        }
     }
 
     /** Notes with an operand about to be linked how many follow one another. */
@@ -289,6 +423,7 @@ public final class Memtable {
                 && node != 0
                 && keyLength(node) == keyLength
                 && Keys.compare(keyAddress(node), keyLength, keyAddress, keyLength) == 0) {
+            check(node);
             result = Lookup.of(
                     Memory.getLong(node + TRAILER),
                     floor,
@@ -310,6 +445,19 @@ public final class Memtable {
     public InternalIterator iterator() {
         retain();
         return new Cursor();
+    }
+
+    /**
+     * An iterator to write it as a table with, when nobody writes to it any more: finds out whether entries are missing or deletions of
+     * ranges have changed. Whether entries have changed is for the reader to see, by their checksums.
+     */
+    public InternalIterator flushIterator() {
+        if (store == null) {
+            return iterator();
+        }
+        checkRangeDeletions(store);
+        retain();
+        return new CountingCursor(store);
     }
 
     /** Bytes that entries take up, bookkeeping included. Any thread. */
@@ -422,7 +570,7 @@ public final class Memtable {
     }
 
     private static int keyLength(long node) {
-        return Memory.getInt(node + KEY_LENGTH);
+        return Memory.getInt(node + KEY_LENGTH) & KEY_LENGTH_MASK;
     }
 
     private static long keyAddress(long node) {
@@ -464,8 +612,8 @@ public final class Memtable {
     }
 
     /** Stands on a node; 0 is nowhere. Nodes know no predecessor, so a step back is a search. */
-    private final class Cursor implements InternalIterator {
-        private long node;
+    private class Cursor implements InternalIterator {
+        long node;
         private boolean closed;
 
         @Override
@@ -533,6 +681,16 @@ public final class Memtable {
         }
 
         @Override
+        public int checksum() {
+            return store == null ? InternalIterator.super.checksum() : Memory.getInt(node + CHECKSUM);
+        }
+
+        @Override
+        public void check() {
+            Memtable.this.check(node);
+        }
+
+        @Override
         public void close() {
             node = 0;
             if (!closed) {
@@ -544,6 +702,43 @@ public final class Memtable {
         private void checkOpen() {
             if (closed) {
                 throw new AssertionError("a closed iterator was moved");
+            }
+        }
+    }
+
+    /** Walks once from the first entry to the last, and throws if there are not as many as were put. */
+    private final class CountingCursor extends Cursor {
+        private final Path in;
+        private long left;
+
+        CountingCursor(Path in) {
+            this.in = in;
+        }
+
+        @Override
+        public void seekToFirst() {
+            left = entries() - rangeDeletionCount;
+            super.seekToFirst();
+            count();
+        }
+
+        @Override
+        public void next() {
+            super.next();
+            count();
+        }
+
+        private void count() {
+            if (node != 0 && !hasItsLengths(node)) {
+                throw damagedLengths(in, name, node);
+            }
+            if (node != 0 ? --left < 0 : left != 0) {
+                throw CorruptionException.inMemory(
+                        in,
+                        name,
+                        new byte[0],
+                        entries() + " entries",
+                        "a list of " + (left < 0 ? "more" : left + " less"));
             }
         }
     }

@@ -1,9 +1,13 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.entry.Buffer;
+import dev.catena.engine.entry.EntryChecksum;
 import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Builds one data block after another in off-heap memory, with room for the frame's header in front of the payload. The layout is
@@ -11,6 +15,8 @@ import dev.catena.engine.entry.Memory;
  *
  * <p>Entries are added with whole keys. What they all begin with is known when the block is full: the bytes that the first and the
  * last key share. Then they are taken out of each entry, in place; bytes only ever move towards the block's beginning.
+ *
+ * <p>Entries may have checksums. They are compared with the full block, just before it gets a checksum of its own.
  *
  * <p>Not thread safe.
  */
@@ -25,6 +31,12 @@ final class BlockBuilder implements AutoCloseable {
     private int lastKeyLength;
     private long length = ENTRIES;
     private int count;
+
+    /** Of the entries added. */
+    private int[] checksums = new int[64];
+
+    private @Nullable Path directory;
+    private String where = "";
 
     /** Bytes that all keys added begin with. */
     private int common;
@@ -52,7 +64,17 @@ final class BlockBuilder implements AutoCloseable {
         return lastKeyLength;
     }
 
-    void add(long key, int keyLength, long trailer, long value, int valueLength) {
+    /** Has entries compared with their checksums when a block is full. The directory is the store's; both are for messages. */
+    void checkEntries(Path directory, String where) {
+        this.directory = directory;
+        this.where = where;
+    }
+
+    void add(long key, int keyLength, long trailer, long value, int valueLength, int checksum) {
+        if (count == checksums.length) {
+            checksums = Arrays.copyOf(checksums, 2 * count);
+        }
+        checksums[count] = checksum;
         if (count == 0) {
             firstKey.ensure(keyLength, 0);
             Memory.copy(key, firstKey.address(), keyLength);
@@ -85,7 +107,42 @@ final class BlockBuilder implements AutoCloseable {
         if (common > 0) {
             removeCommon(payload + Block.HEADER);
         }
+        if (directory != null) {
+            check(directory);
+        }
         return Math.toIntExact(length - TableFormat.FRAME_HEADER);
+    }
+
+    /** Reads the block as it is to be stored, and compares each entry with the checksum that came with it. */
+    private void check(Path store) {
+        Buffer key = firstKey; // not needed any more
+        long position = payload() + Block.HEADER;
+        Memory.copy(position, key.address(), common);
+        position += common;
+        long end = buffer.address() + length;
+        for (int i = 0; i < count; i++) {
+            long varint = Block.varint(position);
+            int rest = (int) varint;
+            position += varint >>> 32;
+            varint = Block.varint(position);
+            int valueLength = (int) varint;
+            position += varint >>> 32;
+            boolean inside = (rest | valueLength) >= 0 && position + rest + 8L + valueLength <= end;
+            int found = ~checksums[i];
+            if (inside) {
+                key.ensure((long) common + rest, common);
+                Memory.copy(position, key.address() + common, rest);
+                position += rest;
+                long trailer = Memory.getLong(position);
+                position += 8;
+                found = EntryChecksum.ofEntry(trailer, key.address(), common + rest, position, valueLength);
+                position += valueLength;
+            }
+            if (found != checksums[i]) {
+                throw EntryChecksum.damage(
+                        store, where, Memory.toArray(key.address(), common + (inside ? rest : 0)), checksums[i], found);
+            }
+        }
     }
 
     private void removeCommon(long entries) {

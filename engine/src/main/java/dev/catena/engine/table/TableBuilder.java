@@ -2,6 +2,7 @@ package dev.catena.engine.table;
 
 import dev.catena.engine.Compression;
 import dev.catena.engine.entry.Buffer;
+import dev.catena.engine.entry.EntryChecksum;
 import dev.catena.engine.entry.Filter;
 import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
@@ -14,6 +15,7 @@ import dev.catena.io.chain.ChunkWriter;
 import dev.catena.io.memory.Xxh64;
 import io.airlift.compress.v3.Compressor;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -136,8 +138,29 @@ public final class TableBuilder implements AutoCloseable {
                 valueLength);
     }
 
+    /**
+     * Has each block's entries compared with their checksums before it gets its own.
+     *
+     * @param directory the store's, for messages
+     * @param where what is written, for messages
+     */
+    public void checkEntries(Path directory, String where) {
+        block.checkEntries(directory, where);
+    }
+
     /** Adds the next entry in order, given by addresses. */
     public void add(long key, int keyLength, long trailer, long value, int valueLength) {
+        add(
+                key,
+                keyLength,
+                trailer,
+                value,
+                valueLength,
+                EntryChecksum.ofEntry(trailer, key, keyLength, value, valueLength));
+    }
+
+    /** Adds the next entry in order, given by addresses. @param checksum see {@link EntryChecksum} */
+    public void add(long key, int keyLength, long trailer, long value, int valueLength, int checksum) {
         if (entries == 0) {
             smallestKey = Memory.toArray(key, keyLength);
         }
@@ -161,7 +184,7 @@ public final class TableBuilder implements AutoCloseable {
             }
             hashes[hashCount++] = Filter.hash(key, keyLength);
         }
-        block.add(key, keyLength, trailer, value, valueLength);
+        block.add(key, keyLength, trailer, value, valueLength, checksum);
         entries++;
         long sequence = Keys.sequence(trailer);
         smallestSequence = Math.min(smallestSequence, sequence);
