@@ -46,7 +46,7 @@ public final class EntryChecksum {
 
     /** The checksum of an operation from the hashes of key and value. */
     public static int ofOperation(int kind, int family, long keyHash, long valueHash) {
-        return fold(keyHash, valueHash) ^ mix((long) family << 8 | kind);
+        return fold(keyHash, valueHash) ^ mix(((long) family << 8) | kind);
     }
 
     /** The checksum of an operation, key and value off the heap. */
@@ -66,7 +66,7 @@ public final class EntryChecksum {
 
     /** The checksum of the entry that an operation becomes. */
     public static int toEntry(int operationChecksum, int kind, int family, long trailer) {
-        return operationChecksum ^ mix((long) family << 8 | kind) ^ mix(~trailer);
+        return operationChecksum ^ mix(((long) family << 8) | kind) ^ mix(~trailer);
     }
 
     /** What to throw when bytes in memory do not have their checksum. */
@@ -77,11 +77,11 @@ public final class EntryChecksum {
 
     private static int fold(long keyHash, long valueHash) {
         long both = keyHash ^ valueHash;
-        return (int) (both ^ both >>> 32);
+        return (int) (both ^ (both >>> 32));
     }
 
     private static int mix(long what) {
-        return (int) ((what + 1) * B >>> 32);
+        return (int) (((what + 1) * B) >>> 32);
     }
 
     /** The hash of bytes off the heap; begun with {@link #KEY} or {@link #VALUE}, or, after a piece, with the hash of what was before. */
@@ -179,6 +179,6 @@ public final class EntryChecksum {
     }
 
     private static long multiply(long x, long y) {
-        return x * y ^ Math.unsignedMultiplyHigh(x, y);
+        return (x * y) ^ Math.unsignedMultiplyHigh(x, y);
     }
 }

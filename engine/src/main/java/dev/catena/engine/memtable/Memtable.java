@@ -347,8 +347,8 @@ public final class Memtable {
 
     /** A key's length with a hash of both lengths: nothing is read of a node that has others. */
     private static int lengths(int keyLength, int valueLength) {
-        long both = (long) valueLength << KEY_LENGTH_BITS | keyLength;
-        return (int) (both * 0x9e3779b97f4a7c15L >>> 32) & ~KEY_LENGTH_MASK | keyLength;
+        long both = ((long) valueLength << KEY_LENGTH_BITS) | keyLength;
+        return ((int) ((both * 0x9e3779b97f4a7c15L) >>> 32) & ~KEY_LENGTH_MASK) | keyLength;
     }
 
     /** Whether a node's lengths are those that it was made with. */
