@@ -207,7 +207,12 @@ class KeyComparatorTest {
             family.merge(key, operand);
             model.put(key, MergeOperators.append(new byte[] {','}).merge(key, model.get(key), List.of(operand)));
         } else if (choice < 343) {
-            byte[] end = randomKey(random);
+            byte[] end = key.clone(); // mostly near
+            if (end.length > 0 && random.nextInt(10) > 0) {
+                end[0] += (byte) random.nextInt(-30, 30);
+            } else {
+                end = randomKey(random);
+            }
             family.deleteRange(key, end);
             deleteRange(models.order(family), model, key, end);
         } else if (choice < 360) {
@@ -327,6 +332,54 @@ class KeyComparatorTest {
         if (entry != null) {
             assertArrayEquals(entry.getKey(), iterator.key());
             assertArrayEquals(entry.getValue(), iterator.value());
+        }
+    }
+
+    /** Where ranges are not cut tables are long. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void tablesEndWhereNoDeletedRangeIsCut(boolean reverse) {
+        KeyComparator order = reverse ? KeyComparators.reverseUnsignedBytes() : NUMBERS;
+        Models then = new Models();
+        then.add(ColumnFamily.DEFAULT, order);
+        Models now = new Models();
+        now.add(ColumnFamily.DEFAULT, order);
+        Random random = new Random(1);
+        Db db = Db.open(directory(), then.options());
+        Snapshot snapshot = null;
+        try {
+            for (int round = 0; round < 2; round++) {
+                Models models = round == 0 ? then : now;
+                for (int i = 0; i < 3000; i++) {
+                    byte[] key = {(byte) i, (byte) (i >> 8)};
+                    byte[] value = new byte[100];
+                    random.nextBytes(value);
+                    db.put(key, value);
+                    models.of(db).put(key, value);
+                }
+                if (round == 0) {
+                    snapshot = db.snapshot(); // until the store is closed
+                    for (int[] range : new int[][] {{100, 1400}, {1200, 1500}, {1500, 1600}, {2000, 2010}}) {
+                        byte[] low = {(byte) range[0], (byte) (range[0] >> 8)};
+                        byte[] high = {(byte) range[1], (byte) (range[1] >> 8)};
+                        boolean ascending = compare(order, low, high) < 0;
+                        db.deleteRange(ascending ? low : high, ascending ? high : low);
+                    }
+                }
+            }
+            db.compact();
+            check(db, now, random, null);
+            check(db, then, random, snapshot);
+            long tables = db.stats().levels().get(6).tables();
+            assertTrue(tables > 2, tables + " tables");
+            assertEquals(List.of(), db.verify(VerifyListener.NONE).damages());
+            db.close();
+            db = Db.open(directory(), then.options());
+            check(db, now, random, null);
+            db.compact();
+            check(db, now, random, null);
+        } finally {
+            db.close();
         }
     }
 

@@ -75,15 +75,20 @@ public final class RangeDeletions {
                         bound,
                         open.descendingSet().stream().mapToLong(Long::longValue).toArray());
             }
-            for (RangeDeletion deletion : ending.getOrDefault(bound, List.of())) {
+            for (RangeDeletion deletion : at(ending, bound)) {
                 open.remove(deletion.sequence());
             }
-            for (RangeDeletion deletion : beginning.getOrDefault(bound, List.of())) {
+            for (RangeDeletion deletion : at(beginning, bound)) {
                 open.add(deletion.sequence());
             }
             from = bound;
         }
         return new RangeDeletions(order, fragments);
+    }
+
+    private static List<RangeDeletion> at(TreeMap<byte[], List<RangeDeletion>> bounds, byte[] bound) {
+        List<RangeDeletion> deletions = bounds.get(bound);
+        return deletions == null ? List.of() : deletions;
     }
 
     private static void add(List<Fragment> fragments, byte[] begin, byte[] end, long[] sequences) {
