@@ -45,25 +45,12 @@ public sealed class ColumnFamily permits Db {
 
     /** Sets a key's value. */
     public void put(byte[] key, byte[] value, Durability durability) {
-        Limits.checkKey(key.length);
-        Limits.checkValue(value.length);
-        Objects.requireNonNull(durability);
-        family.store.write(
-                family,
-                Keys.PUT,
-                MemorySegment.ofArray(key),
-                key.length,
-                MemorySegment.ofArray(value),
-                value.length,
-                durability);
+        put(MemorySegment.ofArray(key), MemorySegment.ofArray(value), durability);
     }
 
     /** Sets a key's value. */
     public void put(MemorySegment key, MemorySegment value, Durability durability) {
-        int keyLength = Limits.checkKey(key.byteSize());
-        int valueLength = Limits.checkValue(value.byteSize());
-        Objects.requireNonNull(durability);
-        family.store.write(family, Keys.PUT, key, keyLength, value, valueLength, durability);
+        write(Keys.PUT, key, value, Limits.checkValue(value.byteSize()), durability);
     }
 
     /** Sets a key's value, buffered. */
@@ -83,11 +70,8 @@ public sealed class ColumnFamily permits Db {
 
     /** As {@link #merge(byte[], byte[], Durability)}. */
     public void merge(MemorySegment key, MemorySegment operand, Durability durability) {
-        int keyLength = Limits.checkKey(key.byteSize());
-        int operandLength = Limits.checkValue(operand.byteSize());
-        Objects.requireNonNull(durability);
         family.checkMerges();
-        family.store.write(family, Keys.MERGE, key, keyLength, operand, operandLength, durability);
+        write(Keys.MERGE, key, operand, Limits.checkValue(operand.byteSize()), durability);
     }
 
     /** As {@link #merge(byte[], byte[], Durability)}, buffered. */
@@ -97,16 +81,18 @@ public sealed class ColumnFamily permits Db {
 
     /** Removes a key; no error when it is not there. */
     public void delete(byte[] key, Durability durability) {
-        Limits.checkKey(key.length);
-        Objects.requireNonNull(durability);
-        family.store.write(family, Keys.DELETE, MemorySegment.ofArray(key), key.length, NOTHING, 0, durability);
+        delete(MemorySegment.ofArray(key), durability);
     }
 
     /** Removes a key; no error when it is not there. */
     public void delete(MemorySegment key, Durability durability) {
+        write(Keys.DELETE, key, NOTHING, 0, durability);
+    }
+
+    private void write(int kind, MemorySegment key, MemorySegment value, int valueLength, Durability durability) {
         int keyLength = Limits.checkKey(key.byteSize());
         Objects.requireNonNull(durability);
-        family.store.write(family, Keys.DELETE, key, keyLength, NOTHING, 0, durability);
+        family.store.write(family, kind, key, keyLength, value, valueLength, durability);
     }
 
     /** Removes a key, buffered. */
@@ -124,10 +110,7 @@ public sealed class ColumnFamily permits Db {
 
     /** As {@link #deleteRange(byte[], byte[], Durability)}. */
     public void deleteRange(MemorySegment begin, MemorySegment end, Durability durability) {
-        int beginLength = Limits.checkKey(begin.byteSize());
-        int endLength = Limits.checkKey(end.byteSize());
-        Objects.requireNonNull(durability);
-        family.store.write(family, Keys.DELETE_RANGE, begin, beginLength, end, endLength, durability);
+        write(Keys.DELETE_RANGE, begin, end, Limits.checkKey(end.byteSize()), durability);
     }
 
     /** As {@link #deleteRange(byte[], byte[], Durability)}, buffered. */

@@ -326,6 +326,52 @@ class ColumnFamilyTest {
         }
     }
 
+    /** While writers crowd the one who makes a checkpoint out, memtables that are sealed after its moment must not get into it. */
+    @Test
+    void flushesThatFollowDoNotGetIntoACheckpoint() throws Exception {
+        int keys = 500;
+        try (Db db = Db.open(directory(), SMALL.withMemtables(8))) {
+            ColumnFamily cats = db.createColumnFamily("cats", SMALL.withMemtableBytes(16 << 20));
+            AtomicReference<Throwable> failure = new AtomicReference<>();
+            AtomicReference<Boolean> stop = new AtomicReference<>(false);
+            List<Thread> writers = new ArrayList<>();
+            for (int t = 0; t < 4; t++) {
+                int first = t * keys;
+                writers.add(Thread.ofPlatform().start(() -> {
+                    try {
+                        for (long i = 1; !stop.get(); i++) {
+                            byte[] value = ByteBuffer.allocate(150).putLong(i).array();
+                            Batch batch = new Batch();
+                            for (int k = first; k < first + keys; k++) {
+                                batch.put(key(k), value).put(cats, key(k), value);
+                            }
+                            db.write(batch, Durability.BUFFERED);
+                        }
+                    } catch (Throwable e) {
+                        failure.set(e);
+                    }
+                }));
+            }
+            for (int i = 0; i < 6; i++) {
+                Path copy = root.resolve("copy" + i);
+                db.checkpoint(copy);
+                try (Db store = Db.openReadOnly(copy, SMALL)) {
+                    ColumnFamily copied = family(store, "cats");
+                    for (int k = 0; k < 4 * keys; k++) {
+                        byte[] one = store.get(key(k));
+                        assertArrayEquals(one, copied.get(key(k)), "key " + k + " of checkpoint " + i);
+                        assertArrayEquals(store.get(key(k / keys * keys)), one); // of the same batch
+                    }
+                }
+            }
+            stop.set(true);
+            for (Thread writer : writers) {
+                writer.join();
+            }
+            assertNull(failure.get());
+        }
+    }
+
     @Test
     void droppingUnderUseHarmsNobody() throws Exception {
         try (Db db = Db.open(directory(), SMALL)) {

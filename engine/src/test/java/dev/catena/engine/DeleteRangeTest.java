@@ -14,7 +14,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -39,7 +38,7 @@ class DeleteRangeTest {
                     Durability.BUFFERED);
             db.deleteRange(key(60), key(60));
             db.deleteRange(key(70), key(65));
-            everywhere(db, store -> {
+            Everywhere.check(db, directory, store -> {
                 assertEquals(100 - 20 + 1 - 10 + 1 - 2, keys(store).size());
                 assertNotNull(store.get(key(9)));
                 assertNull(store.get(key(10)));
@@ -78,12 +77,12 @@ class DeleteRangeTest {
             db.put(longest, bytes("longest"));
             db.flush();
             db.deleteRange(new byte[0], longest);
-            everywhere(db, store -> {
+            Everywhere.check(db, directory, store -> {
                 assertNull(store.get(new byte[0]));
                 assertArrayEquals(bytes("longest"), store.get(longest));
             });
             db.deleteRange(new byte[0], bytes("z"));
-            everywhere(db, store -> assertEquals(List.of(), keys(store)));
+            Everywhere.check(db, directory, store -> assertEquals(List.of(), keys(store)));
             assertEquals(0, bytesInTables(db));
         }
     }
@@ -99,7 +98,7 @@ class DeleteRangeTest {
             Snapshot between = db.snapshot();
             db.deleteRange(key(0), key(50));
             fill(db, 30, 40);
-            everywhere(db, store -> {
+            Everywhere.check(db, directory, store -> {
                 assertEquals(30, keys(store).size());
                 if (store == db) {
                     assertEquals(100, keys(db.iterator(before)).size());
@@ -177,7 +176,7 @@ class DeleteRangeTest {
             db.compact();
             assertTrue(
                     db.stats().levels().stream().mapToInt(Stats.Level::tables).sum() > 5);
-            everywhere(db, store -> {
+            Everywhere.check(db, directory, store -> {
                 assertEquals(
                         50 + 99 * 20 + 20 - 20,
                         keys(store).stream().filter(key -> key < 10_000).count());
@@ -217,7 +216,8 @@ class DeleteRangeTest {
                 db.deleteRange(key(i), key(i + 2));
                 assertNull(db.get(key(i)));
             }
-            everywhere(db, store -> assertEquals(333, keys(store).size()));
+            Everywhere.check(
+                    db, directory, store -> assertEquals(333, keys(store).size()));
         }
     }
 
@@ -235,7 +235,7 @@ class DeleteRangeTest {
             db.flush();
             db.merge(key(1), bytes("d"));
             db.merge(key(1), bytes("e"));
-            everywhere(db, options, store -> {
+            Everywhere.check(db, directory, store -> {
                 assertArrayEquals(bytes("de"), store.get(key(1)));
                 assertEquals(List.of(1), keys(store));
                 if (store == db) {
@@ -247,25 +247,6 @@ class DeleteRangeTest {
             assertEquals(1, entries(db));
             assertArrayEquals(bytes("de"), db.get(key(1)));
         }
-    }
-
-    private void everywhere(Db db, Consumer<Db> check) {
-        everywhere(db, Options.defaults(), check);
-    }
-
-    /** Reads from the memtable, from a table, from a copy's log, from the last level. */
-    private void everywhere(Db db, Options options, Consumer<Db> check) {
-        check.accept(db);
-        db.flush();
-        check.accept(db);
-        Path copy = directory.resolve("copy" + System.nanoTime());
-        db.checkpoint(copy);
-        try (Db other = Db.open(copy, options)) {
-            check.accept(other);
-        }
-        db.compact();
-        check.accept(db);
-        assertEquals(List.of(), db.verify(VerifyListener.NONE).damages());
     }
 
     /** What an iterator shows, up; that it shows the same down is checked. */

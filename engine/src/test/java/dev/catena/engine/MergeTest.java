@@ -17,7 +17,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -71,7 +70,7 @@ class MergeTest {
             db.merge(bytes("a"), number(6), Durability.SYNCED);
             db.delete(bytes("c"));
             db.merge(bytes("c"), number(7));
-            everywhere(db, COUNTER, store -> {
+            Everywhere.check(db, directory, store -> {
                 assertEquals(11, count(store.get(bytes("a"))));
                 assertEquals(99, count(store.get(bytes("b"))));
                 assertEquals(7, count(store.get(bytes("c"))));
@@ -95,7 +94,7 @@ class MergeTest {
                 }
             }
             String expected = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19";
-            everywhere(db, APPEND, store -> {
+            Everywhere.check(db, directory, store -> {
                 assertEquals("0," + expected, text(store.get(bytes("a"))));
                 List<byte @Nullable []> values =
                         store.multiGet(List.of(bytes("z"), bytes("m"), bytes("x"), bytes("a")));
@@ -143,7 +142,7 @@ class MergeTest {
                 Snapshot four = db.snapshot();
                 db.put(bytes("k"), bytes("A"));
                 db.merge(bytes("k"), bytes("e"));
-                everywhere(db, options, store -> {
+                Everywhere.check(db, directory, store -> {
                     assertEquals("Ae", text(store.get(bytes("k"))));
                     if (store == db) {
                         assertEquals("ab", text(store.get(bytes("k"), two)));
@@ -335,21 +334,6 @@ class MergeTest {
             db.merge(bytes("k"), number(1));
             assertThrows(MergeException.class, () -> db.get(bytes("k")));
         }
-    }
-
-    /** Reads from the memtable, from a table, after reopening, from the last level. */
-    private void everywhere(Db db, Options options, Consumer<Db> check) {
-        check.accept(db);
-        db.flush();
-        check.accept(db);
-        Path copy = directory.resolve("copy" + System.nanoTime());
-        db.checkpoint(copy);
-        try (Db other = Db.open(copy, options)) {
-            check.accept(other);
-        }
-        db.compact();
-        check.accept(db);
-        assertEquals(List.of(), db.verify(VerifyListener.NONE).damages());
     }
 
     private static long entries(Db db) {

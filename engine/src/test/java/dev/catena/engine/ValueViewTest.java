@@ -13,6 +13,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Views of values: they stay as they are whatever happens to the store, and nothing can be read through one that was closed. */
 final class ValueViewTest {
@@ -36,7 +38,12 @@ final class ValueViewTest {
         return value;
     }
 
-    private static ValueView view(Db db, int i) {
+    /** The default family, or another one. */
+    private static ColumnFamily family(Db db, boolean isOther) {
+        return isOther ? db.createColumnFamily("other", db.options()) : db;
+    }
+
+    private static ValueView view(ColumnFamily db, int i) {
         ValueView view = db.getView(MemorySegment.ofArray(key(i)));
         assertNotNull(view);
         return view;
@@ -46,15 +53,17 @@ final class ValueViewTest {
         return view.segment().toArray(ValueLayout.JAVA_BYTE);
     }
 
-    @Test
-    void ofAMemtableThatIsFlushedAndFreed() {
-        try (Db db = Db.open(directory, Options.defaults())) {
-            db.put(key(1), value(1, 0));
-            try (ValueView view = view(db, 1)) {
-                db.put(key(1), value(1, 1));
-                db.flush();
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void ofAMemtableThatIsFlushedAndFreed(boolean isOther) {
+        try (Db store = Db.open(directory, Options.defaults())) {
+            ColumnFamily in = family(store, isOther);
+            in.put(key(1), value(1, 0));
+            try (ValueView view = view(in, 1)) {
+                in.put(key(1), value(1, 1));
+                in.flush();
                 for (int i = 0; i < KEYS; i++) {
-                    db.put(key(i), value(i, 2)); // would be put where the memtable was
+                    in.put(key(i), value(i, 2)); // would be put where the memtable was
                 }
                 assertArrayEquals(value(1, 0), bytes(view));
             }
@@ -62,17 +71,19 @@ final class ValueViewTest {
         assertEquals(0, NativeMemory.allocatedByOwner().getOrDefault("memtable", 0L));
     }
 
-    @Test
-    void ofABlockThatWouldBeEvicted() {
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void ofABlockThatWouldBeEvicted(boolean isOther) {
         Options options = Options.defaults().withCacheBytes(1 << 20).withCompression(Compression.NONE);
-        try (Db db = Db.open(directory, options)) {
+        try (Db store = Db.open(directory, options)) {
+            ColumnFamily in = family(store, isOther);
             for (int i = 0; i < KEYS; i++) {
-                db.put(key(i), value(i, 0));
+                in.put(key(i), value(i, 0));
             }
-            db.compact();
-            try (ValueView view = view(db, 5)) {
+            in.compact();
+            try (ValueView view = view(in, 5)) {
                 for (int i = 0; i < KEYS; i++) {
-                    try (ValueView other = view(db, i)) {
+                    try (ValueView other = view(in, i)) {
                         assertArrayEquals(value(i, 0), bytes(other));
                     }
                 }
@@ -82,16 +93,18 @@ final class ValueViewTest {
         assertEquals(0, NativeMemory.allocatedByOwner().getOrDefault("block cache", 0L));
     }
 
-    @Test
-    void outlivesItsStore() {
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void outlivesItsStore(boolean isOther) {
         ValueView ofTable;
         ValueView ofMemtable;
-        try (Db db = Db.open(directory, Options.defaults())) {
-            db.put(key(1), value(1, 0));
-            db.flush();
-            db.put(key(2), value(2, 0));
-            ofTable = view(db, 1);
-            ofMemtable = view(db, 2);
+        try (Db store = Db.open(directory, Options.defaults())) {
+            ColumnFamily in = family(store, isOther);
+            in.put(key(1), value(1, 0));
+            in.flush();
+            in.put(key(2), value(2, 0));
+            ofTable = view(in, 1);
+            ofMemtable = view(in, 2);
         }
         assertArrayEquals(value(1, 0), bytes(ofTable));
         assertArrayEquals(value(2, 0), bytes(ofMemtable));
@@ -101,41 +114,72 @@ final class ValueViewTest {
         assertEquals(0, NativeMemory.allocatedByOwner().getOrDefault("block cache", 0L));
     }
 
-    @Test
-    void throwsAfterClose() throws Exception {
-        try (Db db = Db.open(directory, Options.defaults())) {
-            db.put(key(1), value(1, 0));
-            db.put(key(2), new byte[0]);
-            ValueView view = view(db, 1);
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void throwsAfterClose(boolean isOther) {
+        try (Db store = Db.open(directory, Options.defaults())) {
+            ColumnFamily in = family(store, isOther);
+            in.put(key(1), value(1, 0));
+            in.put(key(2), new byte[0]);
+            ValueView view = view(in, 1);
             MemorySegment slice = view.segment().asSlice(1, 2);
             view.close();
             view.close();
             assertThrows(IllegalStateException.class, () -> view.segment().get(ValueLayout.JAVA_BYTE, 0));
             assertThrows(IllegalStateException.class, () -> slice.get(ValueLayout.JAVA_BYTE, 0));
-            try (ValueView empty = view(db, 2)) {
+            try (ValueView empty = view(in, 2)) {
                 assertEquals(0, empty.segment().byteSize());
                 assertThrows(
                         IllegalArgumentException.class, () -> empty.segment().fill((byte) 0));
             }
-            assertNull(db.getView(MemorySegment.ofArray(key(3))));
+            assertNull(in.getView(MemorySegment.ofArray(key(3))));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void ofAMergedValueAndOfASnapshot(boolean isOther) {
+        Options options = Options.defaults().withMergeOperator(MergeOperators.counter());
+        byte[] one = new byte[] {1, 0, 0, 0, 0, 0, 0, 0};
+        try (Db store = Db.open(directory, options)) {
+            ColumnFamily in = family(store, isOther);
+            in.merge(key(1), one);
+            try (Snapshot snapshot = store.snapshot()) {
+                in.merge(key(1), one);
+                try (ValueView now = view(in, 1);
+                        ValueView then = in.getView(MemorySegment.ofArray(key(1)), snapshot)) {
+                    assertNotNull(then);
+                    assertArrayEquals(in.get(key(1)), bytes(now));
+                    assertArrayEquals(in.get(key(1), snapshot), bytes(then));
+                }
+            }
         }
     }
 
     @Test
-    void ofAMergedValueAndOfASnapshot() {
-        Options options = Options.defaults().withMergeOperator(MergeOperators.counter());
-        byte[] one = new byte[] {1, 0, 0, 0, 0, 0, 0, 0};
-        try (Db db = Db.open(directory, options)) {
-            db.merge(key(1), one);
-            try (Snapshot snapshot = db.snapshot()) {
-                db.merge(key(1), one);
-                try (ValueView now = view(db, 1);
-                        ValueView then = db.getView(MemorySegment.ofArray(key(1)), snapshot)) {
-                    assertNotNull(then);
-                    assertArrayEquals(db.get(key(1)), bytes(now));
-                    assertArrayEquals(db.get(key(1), snapshot), bytes(then));
-                }
+    void outlivesItsFamily() {
+        ValueView ofTable;
+        ValueView ofMemtable;
+        try (Db store = Db.open(directory, Options.defaults())) {
+            ColumnFamily in = store.createColumnFamily("other", Options.defaults());
+            in.put(key(1), value(1, 0));
+            in.flush();
+            in.put(key(2), value(2, 0));
+            ofTable = view(in, 1);
+            ofMemtable = view(in, 2);
+            store.dropColumnFamily(in);
+            assertThrows(ColumnFamilyDroppedException.class, () -> in.getView(MemorySegment.ofArray(key(1))));
+            for (int i = 0; i < KEYS; i++) {
+                store.put(key(i), value(i, 2)); // would be put where the memtable was
             }
+            assertArrayEquals(value(1, 0), bytes(ofTable));
+            assertArrayEquals(value(2, 0), bytes(ofMemtable));
         }
+        assertArrayEquals(value(1, 0), bytes(ofTable));
+        assertArrayEquals(value(2, 0), bytes(ofMemtable));
+        ofTable.close();
+        ofMemtable.close();
+        assertEquals(0, NativeMemory.allocatedByOwner().getOrDefault("memtable", 0L));
+        assertEquals(0, NativeMemory.allocatedByOwner().getOrDefault("block cache", 0L));
     }
 }
