@@ -360,7 +360,7 @@ class ColumnFamilyTest {
                     for (int k = 0; k < 4 * keys; k++) {
                         byte[] one = store.get(key(k));
                         assertArrayEquals(one, copied.get(key(k)), "key " + k + " of checkpoint " + i);
-                        assertArrayEquals(store.get(key(k / keys * keys)), one); // of the same batch
+                        assertArrayEquals(store.get(key(k - k % keys)), one); // of the same batch
                     }
                 }
             }
