@@ -9,11 +9,13 @@ import dev.catena.engine.Db;
 import dev.catena.engine.DbIterator;
 import dev.catena.engine.Durability;
 import dev.catena.engine.Options;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -26,6 +28,8 @@ import org.junit.jupiter.api.io.TempDir;
  */
 final class AllocationTest {
     private static final int KEYS = 20_000;
+
+    private static final int SYNCED = 1000;
 
     /** An operation may so run some times with what the compiler has not removed yet. */
     private static final double BYTES_MAX = 1.0;
@@ -56,7 +60,21 @@ final class AllocationTest {
     @Test
     void putOfSegments() {
         try (Db db = Db.open(directory, Options.defaults())) {
-            assertAllocatesNothing(() -> load(db));
+            assertAllocatesNothing(KEYS, () -> load(db));
+        }
+    }
+
+    /** In memory, if possible: what is waited for there is compiled just the same. */
+    @Test
+    void syncedPutOfSegments() throws IOException {
+        Path memory = Path.of("/dev/shm");
+        Path path = Files.isWritable(memory) ? Files.createTempDirectory(memory, "catena") : directory;
+        try {
+            try (Db db = Db.open(path, Options.defaults())) {
+                assertAllocatesNothing(SYNCED, () -> put(db, SYNCED, Durability.SYNCED));
+            }
+        } finally {
+            Db.destroy(path);
         }
     }
 
@@ -64,7 +82,7 @@ final class AllocationTest {
     void getIntoASegmentFromTheMemtable() {
         try (Db db = Db.open(directory, Options.defaults())) {
             load(db);
-            assertAllocatesNothing(() -> getAll(db));
+            assertAllocatesNothing(KEYS, () -> getAll(db));
         }
     }
 
@@ -73,7 +91,7 @@ final class AllocationTest {
         try (Db db = Db.open(directory, Options.defaults())) {
             load(db);
             db.flush();
-            assertAllocatesNothing(() -> getAll(db));
+            assertAllocatesNothing(KEYS, () -> getAll(db));
         }
     }
 
@@ -84,7 +102,7 @@ final class AllocationTest {
             db.flush();
             load(db); // a merge of memtable and table
             try (DbIterator iterator = db.iterator()) {
-                assertAllocatesNothing(() -> {
+                assertAllocatesNothing(KEYS, () -> {
                     int entries = 0;
                     for (iterator.seekToFirst(); iterator.isValid(); iterator.next()) {
                         assertEquals(8, iterator.key(key));
@@ -98,10 +116,14 @@ final class AllocationTest {
     }
 
     private void load(Db db) {
-        for (long i = 0; i < KEYS; i++) {
+        put(db, KEYS, Durability.BUFFERED);
+    }
+
+    private void put(Db db, long count, Durability durability) {
+        for (long i = 0; i < count; i++) {
             key.set(NUMBER, 0, i);
             value.set(NUMBER, 0, i);
-            db.put(key, value, Durability.BUFFERED);
+            db.put(key, value, durability);
         }
     }
 
@@ -113,12 +135,12 @@ final class AllocationTest {
         }
     }
 
-    private void assertAllocatesNothing(Runnable operations) {
+    private void assertAllocatesNothing(int count, Runnable operations) {
         double least = Double.MAX_VALUE;
         for (int i = 0; i < WARM_UPS && least > BYTES_MAX; i++) {
             long before = threads.getCurrentThreadAllocatedBytes();
             operations.run();
-            least = Math.min(least, (double) (threads.getCurrentThreadAllocatedBytes() - before) / KEYS);
+            least = Math.min(least, (double) (threads.getCurrentThreadAllocatedBytes() - before) / count);
         }
         assertTrue(least <= BYTES_MAX, least + " bytes allocated an operation");
     }

@@ -675,7 +675,9 @@ public final class Log {
         long first = Math.min(end - from, RING_BYTES - ringOffset);
         Memory.copy(ringAddress + ringOffset, stageAddress, first);
         Memory.copy(ringAddress, stageAddress + first, end - from - first);
-        Memory.ALL.asSlice(stageAddress + (end - from), to - end).fill((byte) 0);
+        for (long at = end - from; at < to - from; at += Long.BYTES) { // records end at multiples of that
+            Memory.putLong(stageAddress + at, 0);
+        }
     }
 
     /** Says that logs with lower numbers hold nothing that is not in tables. */

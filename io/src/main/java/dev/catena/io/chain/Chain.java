@@ -73,7 +73,7 @@ public final class Chain implements AutoCloseable {
         }
         added = 0;
         validated = 0;
-        memory.segment(chain, ChainLayout.Chain.BYTES).fill((byte) 0);
+        memory.clear(chain, ChainLayout.Chain.BYTES);
         memory.setInt(chain + ChainLayout.Chain.STEPS, (int) steps);
         memory.setInt(chain + ChainLayout.Chain.CAPACITY, capacity);
         memory.setInt(chain + ChainLayout.Chain.WINDOW, 1);

@@ -94,6 +94,13 @@ public final class SharedMemory implements AutoCloseable {
         return segment.asSlice(offset, bytes);
     }
 
+    /** Zeros bytes, a multiple of 8, and makes no object for it. */
+    public void clear(long offset, long bytes) {
+        for (long at = offset; at < offset + bytes; at += Long.BYTES) {
+            setLong(at, 0);
+        }
+    }
+
     /** Address of offset 0. */
     long base() {
         return base;
