@@ -17,8 +17,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -326,49 +330,90 @@ class ColumnFamilyTest {
         }
     }
 
-    /** While writers crowd the one who makes a checkpoint out, memtables that are sealed after its moment must not get into it. */
+    /**
+     * A memtable that is sealed after a checkpoint's moment must not be flushed before the checkpoint knows its tables. Whoever makes the
+     * checkpoint gets no processor in between here: a virtual thread, while others take all carriers.
+     */
     @Test
     void flushesThatFollowDoNotGetIntoACheckpoint() throws Exception {
-        int keys = 500;
-        try (Db db = Db.open(directory(), SMALL.withMemtables(8))) {
-            ColumnFamily cats = db.createColumnFamily("cats", SMALL.withMemtableBytes(16 << 20));
-            AtomicReference<Throwable> failure = new AtomicReference<>();
-            AtomicReference<Boolean> stop = new AtomicReference<>(false);
-            List<Thread> writers = new ArrayList<>();
-            for (int t = 0; t < 4; t++) {
-                int first = t * keys;
-                writers.add(Thread.ofPlatform().start(() -> {
-                    try {
-                        for (long i = 1; !stop.get(); i++) {
-                            byte[] value = ByteBuffer.allocate(150).putLong(i).array();
-                            Batch batch = new Batch();
-                            for (int k = first; k < first + keys; k++) {
-                                batch.put(key(k), value).put(cats, key(k), value);
-                            }
-                            db.write(batch, Durability.BUFFERED);
-                        }
-                    } catch (Throwable e) {
-                        failure.set(e);
+        CountDownLatch flushing = new CountDownLatch(1);
+        CountDownLatch flush = new CountDownLatch(1);
+        CountDownLatch checkpointed = new CountDownLatch(1);
+        CountDownLatch flushedLater = new CountDownLatch(3);
+        AtomicBoolean spin = new AtomicBoolean(true);
+        MergeOperator waiting = new MergeOperator() { // the flush thread merges
+                    @Override
+                    public String name() {
+                        return "waiting";
+                    }
+
+                    @Override
+                    public byte[] merge(byte[] key, byte @Nullable [] base, List<byte[]> operands) {
+                        flushing.countDown();
+                        await(flush);
+                        return operands.getLast();
+                    }
+                };
+        Options options = SMALL.withMemtables(4);
+        Path copy = root.resolve("copy");
+        try (Db db = Db.open(directory(), options.withMergeOperator(waiting).withListener(new StoreListener() {
+            @Override
+            public void ended(StoreEvent event) {
+                if (event instanceof StoreEvent.Flush) {
+                    flushedLater.countDown();
+                }
+            }
+        }))) {
+            ColumnFamily cats = db.createColumnFamily("cats", options);
+            db.write(new Batch().put(key(1), key(1)).put(cats, key(1), key(1)), Durability.BUFFERED);
+            db.merge(key(1), key(2));
+            Thread checkpoint = Thread.ofVirtual().start(() -> {
+                db.checkpoint(copy);
+                checkpointed.countDown();
+            });
+            await(flushing);
+            db.write(new Batch().put(key(3), key(3)).put(cats, key(3), key(3)), Durability.BUFFERED);
+            for (int i = 0; i < 100; i++) {
+                db.put(key(1000 + i), noise(i, 1000)); // so that the memtable is sealed
+            }
+            int carriers = Runtime.getRuntime().availableProcessors();
+            CountDownLatch spinning = new CountDownLatch(carriers);
+            List<Thread> spinners = new ArrayList<>();
+            for (int i = 0; i < carriers; i++) {
+                spinners.add(Thread.ofVirtual().start(() -> {
+                    spinning.countDown();
+                    while (spin.get()) {
+                        Thread.onSpinWait();
                     }
                 }));
             }
-            for (int i = 0; i < 6; i++) {
-                Path copy = root.resolve("copy" + i);
-                db.checkpoint(copy);
-                try (Db store = Db.openReadOnly(copy, SMALL)) {
-                    ColumnFamily copied = family(store, "cats");
-                    for (int k = 0; k < 4 * keys; k++) {
-                        byte[] one = store.get(key(k));
-                        assertArrayEquals(one, copied.get(key(k)), "key " + k + " of checkpoint " + i);
-                        assertArrayEquals(store.get(key(k - k % keys)), one); // of the same batch
-                    }
-                }
+            await(spinning);
+            flush.countDown();
+            assertFalse(flushedLater.await(400, TimeUnit.MILLISECONDS), "a flush that follows");
+            assertEquals(1, checkpointed.getCount());
+            spin.set(false);
+            await(checkpointed);
+            await(flushedLater); // now it may
+            checkpoint.join();
+            for (Thread spinner : spinners) {
+                spinner.join();
             }
-            stop.set(true);
-            for (Thread writer : writers) {
-                writer.join();
-            }
-            assertNull(failure.get());
+        } finally {
+            spin.set(false);
+            flush.countDown();
+        }
+        try (Db db = Db.openReadOnly(copy, options.withMergeOperator(waiting))) {
+            assertArrayEquals(key(2), db.get(key(1)));
+            assertNull(db.get(key(3)));
+            assertNull(family(db, "cats").get(key(3)));
+        }
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            assertTrue(latch.await(60, TimeUnit.SECONDS));
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
         }
     }
 

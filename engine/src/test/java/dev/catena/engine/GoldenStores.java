@@ -3,6 +3,8 @@ package dev.catena.engine;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -23,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * The stores that every later build must open: what each holds and how it is made. They lie in
  * {@code src/test/resources/golden/GENERATION/NAME}, and are never changed. A generation is what one build writes: 1 has tables, logs
  * and manifests of version 1; 2 has tables of version 2, the rest as before; 3 has tables of version 3, logs and manifests of version 2.
+ * 4 adds orders of keys, checksums of keys in the log, and logs with gaps (logs and manifests of version 3).
  * After a change of a format those of the next generation are made by
  *
  * <pre>mvn -o -Dfast -pl engine -am test -Dtest=GoldenStoreTest -Dsurefire.failIfNoSpecifiedTests=false -Dcatena.golden.write=GENERATION</pre>
@@ -140,7 +143,74 @@ enum GoldenStores {
             fillFamilies(to, false);
             to.crash();
         }
+    },
+
+    /** Keys in other orders: a known one, and one of the program's own. */
+    ORDERS(
+            4,
+            Options.defaults()
+                    .withKeyComparator(KeyComparators.reverseUnsignedBytes())
+                    .withColumnFamily(
+                            "own", Options.defaults().withBlockBytes(512).withKeyComparator(new FromTheEnd()))) {
+        @Override
+        void fill(Target to) {
+            to.family("own");
+            for (String family : List.of(ColumnFamily.DEFAULT, "own")) {
+                to.in(family);
+                for (int i = 0; i < 300; i++) {
+                    to.put(i, 1, 40);
+                }
+                to.compact();
+                to.deleteRange(40, 20);
+                to.put(35, 2, 20);
+                to.flush();
+                to.deleteRange(60, 50);
+                to.deleteRange(105, 205);
+                to.put(55, 2, 20);
+            }
+        }
+    },
+
+    /** Writes that were not logged, flushed and lost, among those that were, as a crash leaves them. */
+    UNLOGGED(4, Options.defaults().withColumnFamily("lost", Options.defaults())) {
+        @Override
+        void fill(Target to) {
+            to.family("lost");
+            to.unlogged(0, 50, true);
+            to.flush();
+            for (int i = 50; i < 150; i++) {
+                to.put(i, 1, 40);
+            }
+            to.in("lost");
+            for (int i = 0; i < 100; i++) {
+                to.put(i, 1, 40);
+            }
+            to.unlogged(200, 210, false);
+            to.in(ColumnFamily.DEFAULT).put(160, 1, 40);
+            to.crash();
+        }
     };
+
+    /** Compares the last bytes first. */
+    private static final class FromTheEnd implements KeyComparator {
+        @Override
+        public String name() {
+            return "from the end";
+        }
+
+        @Override
+        public int compare(MemorySegment a, MemorySegment b) {
+            long i = a.byteSize();
+            long j = b.byteSize();
+            while (i > 0 && j > 0) {
+                int order = Byte.compareUnsigned(a.get(ValueLayout.JAVA_BYTE, --i), b.get(ValueLayout.JAVA_BYTE, --j));
+                if (order != 0) {
+                    return order;
+                }
+            }
+            return Long.compare(i, j);
+        }
+    }
 
     private static final String COUNTERS = "counters";
     private static final String LISTS = "lists";
@@ -250,6 +320,7 @@ enum GoldenStores {
     static final class Target {
         final Map<String, NavigableMap<byte[], byte[]>> models = new LinkedHashMap<>();
         private final @Nullable Path directory;
+        private final Options options;
         private @Nullable Db db;
         private boolean crashed;
         private NavigableMap<byte[], byte[]> model;
@@ -258,11 +329,15 @@ enum GoldenStores {
         Target(@Nullable Path directory, Options options) {
             this.directory = directory;
             db = directory == null ? null : Db.open(directory, options);
+            this.options = options;
             model = newModel(name);
         }
 
         private NavigableMap<byte[], byte[]> newModel(String of) {
-            return models.computeIfAbsent(of, _ -> new TreeMap<>(Arrays::compareUnsigned));
+            KeyComparator order = options.ofFamily(of).keyComparator();
+            return models.computeIfAbsent(
+                    of,
+                    _ -> new TreeMap<>((a, b) -> order.compare(MemorySegment.ofArray(a), MemorySegment.ofArray(b))));
         }
 
         /** The store's family that was turned to; null where there is no store. */
@@ -274,7 +349,7 @@ enum GoldenStores {
         void family(String made) {
             NavigableMap<byte[], byte[]> unused = newModel(made);
             if (db != null) {
-                db.createColumnFamily(made, withFamilies().ofFamily(made));
+                db.createColumnFamily(made, options.ofFamily(made));
             }
         }
 
@@ -326,6 +401,19 @@ enum GoldenStores {
             ColumnFamily in = family();
             if (in != null) {
                 in.deleteRange(key(from), key(to));
+            }
+        }
+
+        /** Puts without logging. @param isKept whether it is flushed, or lost in a crash */
+        void unlogged(int from, int to, boolean isKept) {
+            for (int i = from; i < to; i++) {
+                if (isKept) {
+                    model.put(key(i), value(i, 1, 40));
+                }
+                ColumnFamily in = family();
+                if (in != null) {
+                    in.put(key(i), value(i, 1, 40), Durability.UNLOGGED);
+                }
             }
         }
 
