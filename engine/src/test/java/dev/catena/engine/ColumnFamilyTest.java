@@ -310,6 +310,9 @@ class ColumnFamilyTest {
                 }
             });
             writer.start();
+            while (failure.get() == null && db.get(key(99)) == null) {
+                Thread.onSpinWait();
+            }
             for (int i = 0; i < 3; i++) {
                 Path copy = root.resolve("copy" + i);
                 db.checkpoint(copy);
@@ -320,6 +323,7 @@ class ColumnFamilyTest {
                     List<byte[]> one = store.multiGet(keys);
                     List<byte[]> two = family(store, "cats").multiGet(keys);
                     for (int k = 0; k < 100; k++) {
+                        assertNotNull(one.get(k));
                         assertArrayEquals(one.get(k), two.get(k));
                     }
                 }
