@@ -29,6 +29,36 @@ class ThrottleTest {
         assertTrue(used > 0.85 * MEMTABLE, used + " bytes only: slower than need be");
     }
 
+    /** Writes go on at the rate that is due, whether the writer itself takes time for them or none. */
+    @Test
+    void writersArePaced() {
+        for (int bytes : new int[] {10, 100, 1000}) {
+            for (double share : new double[] {0, 0.3, 0.9}) { // of the time that a write may take, it takes anyway
+                assertRate(64 << 20, Throttle.SLOW_TABLES, 0, 0, bytes, share);
+                assertRate(4 << 20, Throttle.STOP_TABLES, 0, 0, bytes, share);
+                assertRate(4 << 20, 0, 1, 0, bytes, share);
+                assertRate(16 << 20, 0, 0.5, 0, bytes, share);
+                assertRate(
+                        32 << 20, 0, 0, 0.8125, bytes, share); // of a flush with 64 MiB a second, 8/3 of what is left
+            }
+        }
+    }
+
+    private static void assertRate(double rate, int tables, double owed, double full, int bytes, double share) {
+        Throttle throttle = new Throttle();
+        long now = 0;
+        long written = 0;
+        while (written < rate / 4) {
+            now += throttle.delayNanos(tables, owed, full, bytes, now) + (long) (share * bytes / rate * 1e9);
+            written += bytes;
+        }
+        double found = written * 1e9 / now;
+        String what = tables + " tables, " + owed + " owed, " + full + " full, " + bytes + " bytes: " + found
+                + " instead of " + rate + " bytes a second";
+        // After a sleep nothing is owed: what the next write takes itself is not counted.
+        assertTrue(found > (share == 0 ? 0.98 : 0.93) * rate && found < 1.02 * rate, what);
+    }
+
     @Test
     void nobodyIsHeldBackWithoutNeed() {
         Throttle throttle = new Throttle();
