@@ -139,7 +139,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                 store.damages::seen,
                 store.events,
                 store.limiter);
-        active = new Sealable(newMemtable(), NO_LOG);
+        active = newReplayed();
         roomUntil = checkStep();
     }
 
@@ -165,30 +165,42 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         return active.memtable.memoryBytes();
     }
 
-    /** Keeps the memtable for reading and begins another one. */
-    void keepReplayed() {
+    /**
+     * Puts the memtable aside, to be read and written as tables later, and begins another one.
+     *
+     * @param lastSequence the newest operation that was replayed
+     */
+    void keepReplayed(long lastSequence) {
+        active.lastSequence = lastSequence;
+        active.reason = named("logs are replayed");
         immutables.addLast(active);
-        active = new Sealable(newMemtable(), NO_LOG);
+        active = newReplayed();
+    }
+
+    private Sealable newReplayed() {
+        Memtable memtable = newMemtable();
+        memtable.expectRuns(true);
+        return new Sealable(memtable, NO_LOG);
     }
 
     /**
-     * Writes the memtable as tables and begins another one.
+     * Writes memtables that were put aside as tables, oldest first.
      *
-     * @param lastSequence the newest operation that was replayed
      * @param nextLog what is replayed next is from this log
      */
-    void flushReplayed(long lastSequence, long nextLog) {
-        Sealable full = active;
-        full.lastSequence = lastSequence;
-        full.reason = "logs are replayed";
-        active = new Sealable(newMemtable(), NO_LOG);
-        flush(full, Math.min(nextLog, store.firstLogNeeded()), version -> {});
-        full.memtable.release();
+    void flushReplayed(long nextLog) {
+        while (!immutables.isEmpty()) {
+            Sealable full = immutables.removeFirst();
+            flush(full, Math.min(nextLog, store.firstLogNeeded()), version -> {});
+            full.memtable.release();
+        }
     }
 
     /** Lets readers in, and writers, whose operations come to this log or a later one. */
     void open(long log, Version version) {
         active.firstLog = Math.min(active.firstLog, log);
+        active.memtable.expectRuns(false);
+        crowded = !canSeal();
         current = new ReadState(active.memtable, newestFirst(), version, options.mergeOperator(), liveStates);
     }
 

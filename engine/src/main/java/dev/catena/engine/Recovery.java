@@ -1,11 +1,8 @@
 package dev.catena.engine;
 
-import dev.catena.engine.entry.EntryChecksum;
-import dev.catena.engine.entry.Keys;
 import dev.catena.engine.log.Log;
 import dev.catena.engine.log.LogReader;
 import dev.catena.engine.log.Operations;
-import dev.catena.engine.memtable.Memtable;
 import dev.catena.engine.version.Catalog;
 import dev.catena.engine.version.Manifest;
 import dev.catena.engine.version.StoreDirectory;
@@ -31,8 +28,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <ol>
  *   <li>The manifest names tables and logs. Logs with higher numbers than it names may have come since.
- *   <li>Logs are replayed in order into the families' memtables, which are written as tables whenever they are full. Operations that
- *       tables have already are skipped, and so are those of families that were dropped.
+ *   <li>Logs are replayed in order into the families' memtables. Full ones wait, as they did before the crash, to be written as tables
+ *       when the store is open; only where they are too many they are written at once. Operations that tables have already are skipped,
+ *       and so are those of families that were dropped.
  *   <li>Each log must go on where the one before it ended: a log gets its first record only when its predecessor is wholly durable. So
  *       what does not go on is damage, reported where the predecessor ended.
  *   <li>Where a log without a known end ends is fixed then: it is cut there, made durable, and the end goes into the manifest.
@@ -41,12 +39,12 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>For reading only, nothing of that is written: full memtables are kept, logs stay as long as they are, files stay where they are.
  *
- * <p>Runs in the opening thread, before any other thread knows the store.
+ * <p>Runs in the opening thread, before any other thread knows the store, but for the one that helps {@link Replay}.
  */
 final class Recovery {
     private static final int BLOCK_BYTES = 4096;
 
-    /** With more logs than this the memtable is written as a table, so that openings without many writes do not pile up logs. */
+    /** With more logs than this the memtables are to be written as tables, so that openings without many writes do not pile up logs. */
     private static final int REPLAYED_MAX = 4;
 
     private final ChainRuntime runtime;
@@ -62,6 +60,8 @@ final class Recovery {
     private final List<Path> empty = new ArrayList<>();
     private long lastSequence;
     private long nextLogged;
+
+    private final Replay replay = new Replay(this::makeRoom);
 
     /** The operation that was replayed last. Tables of other families, or of dropped ones, may have newer ones. */
     private long replayedSequence;
@@ -123,6 +123,12 @@ final class Recovery {
 
     /** Replays the logs. */
     void replay(List<Numbered> files, Manifest manifest) {
+        try (replay) {
+            replayAll(files, manifest);
+        }
+    }
+
+    private void replayAll(List<Numbered> files, Manifest manifest) {
         Map<Long, Long> ends = new HashMap<>();
         TreeMap<Long, Path> logs = new TreeMap<>();
         for (Manifest.LogEntry log : manifest.logs()) {
@@ -161,12 +167,13 @@ final class Recovery {
             }
             previous = new Previous(path, result);
         }
+        replay.finish();
         nextLogged = previous == null ? lastSequence + 1 : previous.result.nextSequence();
         if (!reading && replayed > REPLAYED_MAX) {
             long next = logs.lastKey() + 1;
             families.values().stream()
                     .filter(family -> family.memtable().entries() > 0)
-                    .forEach(family -> flush(family, next));
+                    .forEach(family -> putAside(family, replayedSequence, next));
         }
     }
 
@@ -229,8 +236,7 @@ final class Recovery {
             if (family != null
                     && family.order.isKnown() // else nobody can read it
                     && next > family.versions.flushedSequence()) { // else it was dropped, or has it in tables
-                makeRoom(family, log);
-                put(family.replayInto(log), next, operations, bytes);
+                replay.add(family, next, operations, bytes, log);
             }
             replayedSequence = next++;
         }
@@ -241,57 +247,34 @@ final class Recovery {
         return next - sequence == count ? null : (next - sequence) + " operations instead of " + count;
     }
 
-    private static void put(Memtable to, long sequence, Operations operation, MemorySegment bytes) {
-        if (operation.isChecked()) {
-            int kind = operation.kind();
-            to.put(
-                    sequence,
-                    kind,
-                    bytes,
-                    operation.keyOffset(),
-                    operation.keyLength(),
-                    bytes,
-                    operation.valueOffset(),
-                    operation.valueLength(),
-                    EntryChecksum.toEntry(
-                            operation.checksum(), kind, operation.family(), Keys.trailer(sequence, kind)));
-        } else {
-            to.put(
-                    sequence,
-                    operation.kind(),
-                    bytes,
-                    operation.keyOffset(),
-                    operation.keyLength(),
-                    bytes,
-                    operation.valueOffset(),
-                    operation.valueLength());
-        }
-    }
-
-    /** Flushes the memtable of a family when it is full, and the largest of all when they take too much together. */
-    private void makeRoom(Family family, long log) {
+    /** Puts the memtable of a family aside when it is full, and the largest of all when they take too much together. */
+    private void makeRoom(Family family, long sequence, long log) {
         if (family.activeBytes() >= family.options.memtableBytes()) {
-            flush(family, log);
-        } else if (families.size() > 1 && !reading) {
-            long all = 0;
+            putAside(family, sequence, log);
+        } else if (families.size() > 1 && !reading && memtableBytes() >= bufferBytes) {
             Family largest = family;
             for (Family each : families.values()) {
-                all += each.activeBytes();
                 largest = each.activeBytes() > largest.activeBytes() ? each : largest;
             }
-            if (all >= bufferBytes) {
-                flush(largest, log);
-            }
+            putAside(largest, sequence, log);
         }
     }
 
-    /** Writes a memtable as a table; what comes next is from the given log. */
-    private void flush(Family family, long log) {
-        if (reading) {
-            family.keepReplayed();
-        } else {
-            family.flushReplayed(replayedSequence, log);
+    /**
+     * Begins another memtable of a family. The one before waits with others to be written, or all are written now.
+     *
+     * @param sequence the newest operation that was inserted
+     * @param log what comes next is from this log
+     */
+    private void putAside(Family family, long sequence, long log) {
+        family.keepReplayed(sequence);
+        if (!reading && (!family.canSeal() || memtableBytes() >= bufferBytes)) {
+            family.flushReplayed(log);
         }
+    }
+
+    private long memtableBytes() {
+        return families.values().stream().mapToLong(Family::memoryBytes).sum();
     }
 
     /** Cuts a log off where it was found to end, so that it is found to end there ever after. */

@@ -119,6 +119,8 @@ public final class Memtable {
     private long freeEnd;
     private long random = 0x9e3779b97f4a7c15L;
     private final long[] before = new long[MAX_HEIGHT];
+    /** Whether {@link #before} is kept on all levels, for the next search to go on from there. */
+    private boolean runs;
     /** The last node of each level, the head where a level is empty: where ascending keys go without a search. */
     private final long[] last = new long[MAX_HEIGHT];
 
@@ -272,7 +274,9 @@ public final class Memtable {
         Memory.putInt(node + CHECKSUM, sum);
 
         if (last[0] == head || isBefore(last[0], prefix, keyAddress, keyLength, trailer)) {
-            System.arraycopy(last, 0, before, 0, height);
+            System.arraycopy(last, 0, before, 0, runs ? MAX_HEIGHT : height);
+        } else if (runs) {
+            findBeforeFromLast(prefix, keyAddress, keyLength, trailer);
         } else {
             findBefore(prefix, keyAddress, keyLength, trailer, height);
         }
@@ -518,6 +522,50 @@ public final class Memtable {
             }
             before[level] = node;
         }
+    }
+
+    /**
+     * Says whether entries are going to come in long ascending runs. Then each is looked for from where the one before went, over the
+     * few nodes between them, and not from the top; for others that takes longer.
+     */
+    public void expectRuns(boolean expected) {
+        runs = expected;
+        Arrays.fill(before, head);
+    }
+
+    /**
+     * As {@link #findBefore}, on all levels, for an entry that is probably near behind the one before: {@link #before} holds what was
+     * before that one. Climbs until the next node is not before the entry any more, whence on nothing changes, and goes down again.
+     */
+    private void findBeforeFromLast(long prefix, long key, int keyLength, long trailer) {
+        if (before[0] != head && !isBefore(before[0], prefix, key, keyLength, trailer)) {
+            findBefore(prefix, key, keyLength, trailer, MAX_HEIGHT);
+            return;
+        }
+        int level = 0;
+        while (level < listHeight && isNextBefore(before[level], level, prefix, key, keyLength, trailer)) {
+            level++;
+        }
+        if (level > 0) {
+            long node = before[level - 1];
+            while (--level >= 0) {
+                while (isNextBefore(node, level, prefix, key, keyLength, trailer)) {
+                    node = Memory.getLong(link(node, level));
+                }
+                before[level] = node;
+            }
+        }
+    }
+
+    private boolean isNextBefore(long node, int level, long prefix, long key, int keyLength, long trailer) {
+        long next = Memory.getLong(link(node, level));
+        if (next == 0) {
+            return false;
+        }
+        long nextPrefix = Memory.getLong(link(node, level) + LINK_PREFIX);
+        return nextPrefix != prefix
+                ? Long.compareUnsigned(nextPrefix, prefix) < 0
+                : isBefore(next, prefix, key, keyLength, trailer);
     }
 
     /** The first node at or after a key and trailer, or the last one before them; 0 for none. */

@@ -1,0 +1,143 @@
+package dev.catena.engine;
+
+import dev.catena.engine.log.Operations;
+import java.lang.foreign.MemorySegment;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes the operations of logs to the memtables, in rounds: while the opening thread reads, checks and copies a round, another one
+ * sorts and inserts the one before. That thread is started when a first round is full, so small logs do without.
+ *
+ * <p>Between two rounds memtables hold exactly the operations up to some sequence number: there, and only there, a full one is put aside.
+ */
+final class Replay implements AutoCloseable {
+    private static final long ROUND_BYTES_MIN = 64L << 10;
+    private static final long ROUND_BYTES_MAX = 16L << 20;
+
+    /** What is done with memtables that are full, between two rounds. */
+    interface Room {
+        /**
+         * Makes room for more operations of a family.
+         *
+         * @param sequence all operations up to it are in memtables or tables
+         * @param log what comes next is from this log or a later one
+         */
+        void make(Family family, long sequence, long log);
+    }
+
+    /** Operations of all families that follow one another in the logs. */
+    private static final class Round implements AutoCloseable {
+        final Map<Family, ReplayBatch> batches = new LinkedHashMap<>();
+        long bytes;
+        boolean full;
+
+        @Override
+        public void close() {
+            batches.values().forEach(ReplayBatch::close);
+        }
+    }
+
+    private final Room room;
+    private Round filling = new Round();
+    private Round inserting = new Round();
+    private @Nullable ExecutorService helper;
+    private @Nullable Future<?> insertion;
+
+    /** The last operation that was added, and the last one before the round that is being filled. */
+    private long sequence;
+
+    private long sequenceBefore;
+
+    Replay(Room room) {
+        this.room = room;
+    }
+
+    /** Takes the operation that a cursor over a log's bytes stands on. Sequence numbers ascend. */
+    void add(Family family, long sequence, Operations operation, MemorySegment bytes, long log) {
+        if (filling.full) {
+            handOver();
+        }
+        ReplayBatch batch = filling.batches.computeIfAbsent(family, ReplayBatch::new);
+        long before = batch.bytes();
+        batch.add(sequence, operation, bytes, log);
+        filling.bytes += batch.bytes() - before;
+        this.sequence = sequence;
+        long limit = Math.clamp(family.options.memtableBytes() / 16, ROUND_BYTES_MIN, ROUND_BYTES_MAX);
+        filling.full = filling.bytes >= limit || batch.isFull();
+    }
+
+    private void handOver() {
+        await();
+        Round next = inserting;
+        inserting = filling;
+        filling = next;
+        long before = sequenceBefore;
+        sequenceBefore = sequence;
+        if (helper == null) {
+            helper = Executors.newSingleThreadExecutor(
+                    task -> Thread.ofPlatform().daemon().name("catena-replay").unstarted(task));
+        }
+        insertion = helper.submit(() -> insert(inserting, before));
+    }
+
+    private void insert(Round round, long before) {
+        for (ReplayBatch batch : round.batches.values()) {
+            if (!batch.isEmpty()) {
+                room.make(batch.family(), before, batch.firstLog());
+                batch.insertInto(batch.family().replayInto(batch.firstLog()));
+            }
+        }
+        round.bytes = 0;
+        round.full = false;
+    }
+
+    private void await() {
+        Future<?> running = insertion;
+        boolean interrupted = false;
+        while (running != null) {
+            try {
+                running.get();
+                running = null;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            } catch (ExecutionException e) {
+                insertion = null;
+                switch (e.getCause()) {
+                    case RuntimeException failure -> throw failure;
+                    case Error failure -> throw failure;
+                    default -> throw new AssertionError(e.getCause());
+                }
+            }
+        }
+        insertion = null;
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Inserts what is left: everything that was added is in memtables. */
+    void finish() {
+        await();
+        insert(filling, sequenceBefore);
+        sequenceBefore = sequence;
+    }
+
+    @Override
+    public void close() {
+        try {
+            await();
+        } finally {
+            if (helper != null) {
+                helper.shutdown();
+            }
+            filling.close();
+            inserting.close();
+        }
+    }
+}
