@@ -98,6 +98,11 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     private Sealable active;
     private final Deque<Sealable> immutables = new ArrayDeque<>(); // oldest first
 
+    /** While logs are replayed: the second half of the active memtable, and its first key. */
+    private @Nullable Memtable replayBehind;
+
+    private byte @Nullable [] replayMiddle;
+
     /** Up to so many bytes in the active memtable a write need not look any further. */
     private long roomUntil;
 
@@ -160,9 +165,39 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         return active.memtable;
     }
 
-    /** Bytes in the memtable that replayed operations go to. */
+    /** Has operations with keys from a middle one on replayed into a memtable of their own, until it is joined with the one for the rest. */
+    void splitReplayed(byte[] middle) {
+        if (replayBehind == null && order == KeyOrder.BYTES && active.memtable.entries() == 0) {
+            replayMiddle = middle;
+            replayBehind = newReplayed().memtable;
+        }
+    }
+
+    /** From which key on operations go to {@link #replayBehind}; null when all go to {@link #replayInto}. */
+    byte @Nullable [] replayMiddle() {
+        return replayMiddle;
+    }
+
+    @Nullable
+    Memtable replayBehind() {
+        return replayBehind;
+    }
+
+    /** Makes one memtable of the two halves. */
+    void joinReplayed() {
+        Memtable behind = replayBehind;
+        if (behind != null) {
+            replayBehind = null;
+            replayMiddle = null;
+            active.memtable.append(behind);
+            behind.release();
+        }
+    }
+
+    /** Bytes in the memtable that operations go to. */
     long activeBytes() {
-        return active.memtable.memoryBytes();
+        Memtable behind = replayBehind;
+        return active.memtable.memoryBytes() + (behind == null ? 0 : behind.memoryBytes());
     }
 
     /**
@@ -171,6 +206,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
      * @param lastSequence the newest operation that was replayed
      */
     void keepReplayed(long lastSequence) {
+        joinReplayed();
         active.lastSequence = lastSequence;
         active.reason = named("logs are replayed");
         immutables.addLast(active);
@@ -388,7 +424,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
 
     /** Bytes in all its memtables. */
     long memoryBytes() {
-        return active.memtable.memoryBytes() + immutableBytes();
+        return activeBytes() + immutableBytes();
     }
 
     private long immutableBytes() {
@@ -735,6 +771,9 @@ final class Family implements DbIterator.Owner, AutoCloseable {
             last = current;
             current = null;
             active.memtable.release();
+            if (replayBehind != null) {
+                replayBehind.release(); // it was not opened
+            }
             immutables.forEach(each -> each.memtable.release());
             immutables.clear();
         } finally {

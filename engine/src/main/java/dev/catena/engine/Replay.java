@@ -1,6 +1,7 @@
 package dev.catena.engine;
 
 import dev.catena.engine.log.Operations;
+import dev.catena.engine.memtable.Memtable;
 import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -12,13 +13,17 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Takes the operations of logs to the memtables, in rounds: while the opening thread reads, checks and copies a round, another one
- * sorts and inserts the one before. That thread is started when a first round is full, so small logs do without.
+ * sorts and inserts the one before, with the help of a third: of each family one inserts the keys before some key and the other one the
+ * rest, into memtables that are then joined. These threads are started when a first round is full, so small logs do without.
  *
  * <p>Between two rounds memtables hold exactly the operations up to some sequence number: there, and only there, a full one is put aside.
  */
 final class Replay implements AutoCloseable {
     private static final long ROUND_BYTES_MIN = 64L << 10;
     private static final long ROUND_BYTES_MAX = 16L << 20;
+
+    /** Operations of a family in a round, from which on two threads insert. */
+    private static final int SPLIT_MIN = 1024;
 
     /** What is done with memtables that are full, between two rounds. */
     interface Room {
@@ -80,7 +85,8 @@ final class Replay implements AutoCloseable {
         long before = sequenceBefore;
         sequenceBefore = sequence;
         if (helper == null) {
-            helper = Executors.newSingleThreadExecutor(
+            helper = Executors.newFixedThreadPool(
+                    2,
                     task -> Thread.ofPlatform().daemon().name("catena-replay").unstarted(task));
         }
         insertion = helper.submit(() -> insert(inserting, before));
@@ -90,15 +96,47 @@ final class Replay implements AutoCloseable {
         for (ReplayBatch batch : round.batches.values()) {
             if (!batch.isEmpty()) {
                 room.make(batch.family(), before, batch.firstLog());
-                batch.insertInto(batch.family().replayInto(batch.firstLog()));
+                batch.sort();
+                insert(batch);
+                batch.clear();
             }
         }
         round.bytes = 0;
         round.full = false;
     }
 
+    private void insert(ReplayBatch batch) {
+        Family family = batch.family();
+        Memtable memtable = family.replayInto(batch.firstLog());
+        if (helper != null && batch.count() >= SPLIT_MIN) {
+            family.splitReplayed(batch.sortedKey(batch.count() / 2));
+        }
+        byte[] middle = family.replayMiddle();
+        int end = middle == null ? -1 : batch.firstNotBefore(middle);
+        Memtable behind = family.replayBehind();
+        if (end < 0 || behind == null) {
+            batch.insertInto(memtable, 0, batch.count());
+        } else if (helper == null) {
+            batch.insertInto(memtable, 0, end);
+            batch.insertInto(behind, end, batch.count());
+        } else {
+            Future<?> rest = helper.submit(() -> batch.insertInto(behind, end, batch.count()));
+            try {
+                batch.insertInto(memtable, 0, end);
+            } finally {
+                await(rest);
+            }
+        }
+    }
+
     private void await() {
         Future<?> running = insertion;
+        insertion = null;
+        await(running);
+    }
+
+    private static void await(@Nullable Future<?> until) {
+        Future<?> running = until;
         boolean interrupted = false;
         while (running != null) {
             try {
@@ -107,7 +145,6 @@ final class Replay implements AutoCloseable {
             } catch (InterruptedException e) {
                 interrupted = true;
             } catch (ExecutionException e) {
-                insertion = null;
                 switch (e.getCause()) {
                     case RuntimeException failure -> throw failure;
                     case Error failure -> throw failure;
@@ -115,7 +152,6 @@ final class Replay implements AutoCloseable {
                 }
             }
         }
-        insertion = null;
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
@@ -126,6 +162,8 @@ final class Replay implements AutoCloseable {
         await();
         insert(filling, sequenceBefore);
         sequenceBefore = sequence;
+        filling.batches.keySet().forEach(Family::joinReplayed);
+        inserting.batches.keySet().forEach(Family::joinReplayed);
     }
 
     @Override

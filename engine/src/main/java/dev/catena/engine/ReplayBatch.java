@@ -1,8 +1,10 @@
 package dev.catena.engine;
 
 import dev.catena.engine.entry.Buffer;
+import dev.catena.engine.entry.EntryChecksum;
 import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.Memory;
 import dev.catena.engine.log.Operations;
 import dev.catena.engine.memtable.Memtable;
 import java.lang.foreign.MemorySegment;
@@ -39,6 +41,11 @@ final class ReplayBatch implements AutoCloseable {
     private int[] keyLengths = new int[1024];
     private int[] valueLengths = new int[1024];
     private byte[] kinds = new byte[1024];
+
+    /** Of the entries, where {@link #checked} says so. */
+    private int[] checksums = new int[1024];
+
+    private boolean[] checked = new boolean[1024];
     private long[] sorted = new long[1024];
 
     ReplayBatch(Family family) {
@@ -78,6 +85,8 @@ final class ReplayBatch implements AutoCloseable {
             keyLengths = Arrays.copyOf(keyLengths, more);
             valueLengths = Arrays.copyOf(valueLengths, more);
             kinds = Arrays.copyOf(kinds, more);
+            checksums = Arrays.copyOf(checksums, more);
+            checked = Arrays.copyOf(checked, more);
             sorted = new long[more];
         }
         bytes.ensure(used + keyLength + valueLength, used);
@@ -88,33 +97,81 @@ final class ReplayBatch implements AutoCloseable {
         keyLengths[count] = keyLength;
         valueLengths[count] = valueLength;
         kinds[count] = (byte) operation.kind();
+        checked[count] = operation.isChecked();
+        if (operation.isChecked()) {
+            int kind = operation.kind();
+            long trailer = Keys.trailer(sequence, kind);
+            checksums[count] = EntryChecksum.toEntry(operation.checksum(), kind, operation.family(), trailer);
+        }
         count++;
         used += keyLength + valueLength;
         firstLog = Math.min(firstLog, log);
     }
 
-    /** Inserts all, and is empty again. */
-    void insertInto(Memtable memtable) {
-        sort();
-        for (int i = 0; i < count; i++) {
-            int place = (int) (sorted[i] & PLACE);
-            int unused = memtable.put(
-                    sequences[place],
-                    kinds[place],
-                    bytes.segment(),
-                    keys[place],
-                    keyLengths[place],
-                    bytes.segment(),
-                    keys[place] + keyLengths[place],
-                    valueLengths[place]);
+    /** How many operations there are. */
+    int count() {
+        return count;
+    }
+
+    /** The key of an operation, by its place in order, when they were sorted. */
+    byte[] sortedKey(int i) {
+        int place = (int) (sorted[i] & PLACE);
+        return keyLengths[place] == 0 ? new byte[0] : Memory.toArray(key(place), keyLengths[place]);
+    }
+
+    /** The first place in order whose key is not before one, when they were sorted; -1 when they are in another order than that of bytes. */
+    int firstNotBefore(byte[] key) {
+        if (family.order != KeyOrder.BYTES) {
+            return -1;
         }
+        int low = 0;
+        int high = count;
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            int place = (int) (sorted[middle] & PLACE);
+            if (Keys.compare(key, key(place), keyLengths[place]) > 0) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
+    /** Inserts a part, when they were sorted. */
+    void insertInto(Memtable memtable, int first, int end) {
+        for (int i = first; i < end; i++) {
+            int place = (int) (sorted[i] & PLACE);
+            long key = keys[place];
+            long value = key + keyLengths[place];
+            MemorySegment from = bytes.segment();
+            if (checked[place]) {
+                memtable.put(
+                        sequences[place],
+                        kinds[place],
+                        from,
+                        key,
+                        keyLengths[place],
+                        from,
+                        value,
+                        valueLengths[place],
+                        checksums[place]);
+            } else {
+                memtable.put(
+                        sequences[place], kinds[place], from, key, keyLengths[place], from, value, valueLengths[place]);
+            }
+        }
+    }
+
+    /** Is empty again. */
+    void clear() {
         count = 0;
         used = 0;
         firstLog = Long.MAX_VALUE;
     }
 
     /** Puts the places in order into {@link #sorted}. In an order other than that of bytes, they stay as they are. */
-    private void sort() {
+    void sort() {
         boolean byBytes = family.order == KeyOrder.BYTES;
         int common = byBytes ? commonPrefix() : 0;
         for (int place = 0; place < count; place++) {

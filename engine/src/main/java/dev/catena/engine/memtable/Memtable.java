@@ -525,6 +525,38 @@ public final class Memtable {
     }
 
     /**
+     * Takes over the entries of another memtable of the same size and order, which all come behind all that are here. The other one, which
+     * nobody else knows, can only be released then.
+     */
+    public void append(Memtable behind) {
+        long bytes = memoryBytes + behind.memoryBytes;
+        long count = entries + behind.entries;
+        for (int level = 0; level < behind.listHeight; level++) {
+            long first = link(behind.head, level);
+            long link = link(last[level], level);
+            Memory.putLong(link + LINK_PREFIX, Memory.getLong(first + LINK_PREFIX));
+            Memory.putLongRelease(link, Memory.getLong(first));
+            if (behind.last[level] != behind.head) {
+                last[level] = behind.last[level];
+            }
+        }
+        for (int at = 0; at < filterBytes; at += 8) {
+            long word = filter.address() + at;
+            Memory.putLong(word, Memory.getLong(word) | Memory.getLong(behind.filter.address() + at));
+        }
+        chunks.addAll(behind.chunks);
+        behind.chunks.clear();
+        for (int i = 0; i < behind.rangeDeletionCount; i++) {
+            RangeDeletion range = behind.rangeDeletions[i];
+            deleteRange(range.begin(), range.end(), range.sequence(), behind.rangeChecksums[i]);
+        }
+        LIST_HEIGHT.setOpaque(this, Math.max(listHeight, behind.listHeight));
+        MEMORY_BYTES.setOpaque(this, bytes);
+        ENTRIES.setOpaque(this, count);
+        Arrays.fill(before, head);
+    }
+
+    /**
      * Says whether entries are going to come in long ascending runs. Then each is looked for from where the one before went, over the
      * few nodes between them, and not from the top; for others that takes longer.
      */

@@ -14,6 +14,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -64,6 +65,52 @@ class MemtableTest {
             model.assertSeeks(iterator, random, 200);
         }
         memtable.release();
+    }
+
+    /** Ascending runs, one after another, into two memtables that are then joined: the same as one by one. */
+    @Test
+    void runsAndJoinedHalves() {
+        long seed = System.nanoTime();
+        System.out.println("seed " + seed);
+        Random random = new Random(seed);
+        long allocated = NativeMemory.allocatedBytes();
+        Model model = Model.random(random, 6000, 60);
+        List<Map.Entry<Model.Version, byte[]>> sorted = new ArrayList<>(model.entries.entrySet());
+        int middle = sorted.size() / 2;
+        while (middle > 0
+                && Arrays.equals(
+                        sorted.get(middle).getKey().key(),
+                        sorted.get(middle - 1).getKey().key())) {
+            middle--;
+        }
+        Memtable memtable = new Memtable(256 << 10);
+        Memtable behind = new Memtable(256 << 10);
+        memtable.expectRuns(true);
+        behind.expectRuns(true);
+        int runs = 7;
+        for (int run = 0; run < runs; run++) {
+            for (int i = run; i < sorted.size(); i += runs) {
+                Model one = new Model();
+                one.entries.put(sorted.get(i).getKey(), sorted.get(i).getValue());
+                fill(i < middle ? memtable : behind, one);
+            }
+        }
+        memtable.append(behind);
+        behind.release();
+        memtable.expectRuns(false);
+        Model later = Model.random(random, 500, 60);
+        later.entries.keySet().removeIf(model.entries::containsKey);
+        fill(memtable, later);
+        model.entries.putAll(later.entries);
+        assertEquals(model.entries.size(), memtable.entries());
+        try (InternalIterator iterator = memtable.iterator()) {
+            model.assertSame(iterator);
+            model.assertSeeks(iterator, random, 500);
+            model.assertSameBackward(iterator);
+        }
+        model.assertLookups(memtable::find, random, 5000);
+        memtable.release();
+        assertEquals(allocated, NativeMemory.allocatedBytes());
     }
 
     @Test
