@@ -117,7 +117,7 @@ class ReplayTest {
             Path store = directory.resolve("store");
             try (Db db = Db.open(store, options(32 << 20))) {
                 ColumnFamily other = db.createColumnFamily("other", options(32 << 20));
-                write(db, other, 60_000);
+                write(db, other, 30_000);
                 first = content(db);
                 second = content(other);
                 assertEquals(0, tables(db));
@@ -134,7 +134,7 @@ class ReplayTest {
                             "tables were written to open it");
                     assertSame(first, content(db));
                     assertSame(second, content(other));
-                    write(db, other, 20_000);
+                    write(db, other, 3_000);
                     db.flush();
                     other.flush();
                     first = content(db);
