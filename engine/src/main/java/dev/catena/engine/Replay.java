@@ -145,11 +145,13 @@ final class Replay implements AutoCloseable {
             } catch (InterruptedException e) {
                 interrupted = true;
             } catch (ExecutionException e) {
-                switch (e.getCause()) {
-                    case RuntimeException failure -> throw failure;
-                    case Error failure -> throw failure;
-                    default -> throw new AssertionError(e.getCause());
+                if (e.getCause() instanceof RuntimeException failure) {
+                    throw failure;
                 }
+                if (e.getCause() instanceof Error failure) {
+                    throw failure;
+                }
+                throw new AssertionError(e);
             }
         }
         if (interrupted) {

@@ -176,7 +176,7 @@ final class ReplayBatch implements AutoCloseable {
         int common = byBytes ? commonPrefix() : 0;
         for (int place = 0; place < count; place++) {
             long bits = byBytes ? Keys.prefix(key(place) + common, keyLengths[place] - common) ^ Long.MIN_VALUE : 0;
-            sorted[place] = bits & ~PLACE | place;
+            sorted[place] = (bits & ~PLACE) | place;
         }
         if (byBytes) {
             Arrays.sort(sorted, 0, count);
