@@ -679,6 +679,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                     full.memtable.allRangeDeletions(),
                     (key, length) -> true,
                     Long.MAX_VALUE,
+                    full.memtable.memoryBytes(),
                     false,
                     store.limiter::flushed);
         }

@@ -300,6 +300,7 @@ public final class Compactor {
                                 part.of(ranges),
                                 compaction.below(version),
                                 compaction.output() == 0 ? Long.MAX_VALUE : options.tableBytes(),
+                                read.bytes() / parts.size(),
                                 compaction.output() == version.levels() - 1,
                                 bytes -> {
                                     if (work.hasFailed() || (asked != null && asked.future.isDone())) {

@@ -101,6 +101,7 @@ public final class TableWriter {
      *     before them, because more of the same sources is written elsewhere, they are to be cut at a key with a zero byte added: what is
      *     before that is a table's up to the key
      * @param tableBytes at about which size the next table is begun
+     * @param expectedBytes how many bytes all tables will have together, about or at most: what is reserved
      * @param lastLevel whether the tables go to the last level, for which compression and filters may be set apart
      * @param progress called every few milliseconds
      * @return the tables, durable, opened, and retained for the caller
@@ -110,6 +111,7 @@ public final class TableWriter {
             RangeDeletions ranges,
             Below below,
             long tableBytes,
+            long expectedBytes,
             boolean lastLevel,
             Progress progress) {
         List<TableFile> finished = new ArrayList<>();
@@ -119,6 +121,7 @@ public final class TableWriter {
             int untilCheck = 0;
             long unchecked = 0;
             long told = 0; // bytes of the output
+            long expected = expectedBytes;
             while (entries.next()) {
                 if (untilCheck-- == 0 || unchecked > CHECK_BYTES) {
                     untilCheck = CHECK_ENTRIES;
@@ -137,12 +140,16 @@ public final class TableWriter {
                     byte[] after = afterLastKey(output.builder, entries);
                     output.builder.setRangeDeletions(left.before(after));
                     left = left.from(after);
+                    expected -= output.builder.estimatedBytes();
                     finished.add(output.finish());
                     output = null;
                     told = 0;
                 }
                 if (output == null) {
                     output = new Output(lastLevel);
+                    // A table is a little larger than it is to be.
+                    output.builder.expect(
+                            Math.min(expected, tableBytes == Long.MAX_VALUE ? expected : tableBytes + tableBytes / 16));
                 }
                 output.builder.add(
                         entries.keyAddress(),

@@ -121,6 +121,11 @@ public final class TableBuilder implements AutoCloseable {
         }
     }
 
+    /** Says, before the first entry, about how many bytes the file will have: these are reserved at once. */
+    public void expect(long bytes) {
+        writer.expect(bytes);
+    }
+
     /** Adds the next entry in order. Segments must be off-heap. */
     public void add(
             MemorySegment key,

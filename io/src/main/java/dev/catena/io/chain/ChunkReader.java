@@ -14,6 +14,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ChunkReader implements AutoCloseable {
     private static final int WINDOW = 8;
+
+    /** Who reads as many chunks ahead wants many at a time more than one soon. */
+    private static final int BATCHED = 32;
+
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final ChainFile file;
@@ -97,6 +101,11 @@ public final class ChunkReader implements AutoCloseable {
             published = chain.size();
         }
         if (!chain.isStepDone(current)) {
+            if (current > 0
+                    && ahead >= BATCHED) { // If we must wait, then for half of what is asked for: one system call for
+                // many chunks.
+                chain.awaitStep(Math.min(current + ahead / 2, published - 1));
+            }
             chain.awaitStep(current);
             if (!chain.isStepDone(current)) {
                 throw failure();

@@ -1,7 +1,6 @@
 package dev.catena.io.chain;
 
 import dev.catena.io.memory.NativeMemory;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -22,10 +21,10 @@ public final class ChunkTail implements AutoCloseable {
     private final long bodyBytes;
     private final long fileChecksum;
 
-    private ChunkTail(byte[] footer, MemorySegment memory, long tableBytes, long bodyBytes, long fileChecksum) {
+    private ChunkTail(byte[] footer, MemorySegment memory, MemorySegment checksums, long bodyBytes, long fileChecksum) {
         this.footer = footer;
         this.memory = memory;
-        this.checksums = memory.asSlice(0, tableBytes);
+        this.checksums = checksums;
         this.bodyBytes = bodyBytes;
         this.fileChecksum = fileChecksum;
     }
@@ -41,42 +40,44 @@ public final class ChunkTail implements AutoCloseable {
         if (size < ChunkWriter.FOOTER) {
             throw new ChunkMismatchException(file.path(), 0, ChunkWriter.FOOTER, size);
         }
-        byte[] footer = new byte[ChunkWriter.FOOTER];
-        long body;
-        long expected;
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment bytes = arena.allocate(ChunkWriter.FOOTER, 8);
-            file.readFully(bytes, 0, ChunkWriter.FOOTER, size - ChunkWriter.FOOTER);
-            body = bytes.get(LONG, BODY_BYTES_AT);
-            expected = bytes.get(LONG, ChunkWriter.FOOTER_GIVEN);
-            MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, 0, footer, 0, footer.length);
-        }
-        long chunks = (body + ChunkWriter.CHUNK - 1) / ChunkWriter.CHUNK;
-        long tail = (chunks * 8 + ChunkWriter.FOOTER + 4095) / 4096 * 4096;
-        if (body < 0 || body % 4096 != 0 || body > size || body + tail != size) {
-            throw new ChunkMismatchException(
-                    file.path(), size - ChunkWriter.FOOTER + BODY_BYTES_AT, Math.max(0, size - tail), body);
-        }
-        MemorySegment memory = NativeMemory.allocate(tail, "checksum table");
+        long most = Math.min(
+                size, tailBytes((size + ChunkWriter.CHUNK - 1) / ChunkWriter.CHUNK)); // the body is less than that
+        MemorySegment memory = NativeMemory.allocate(most, "checksum table");
         try {
-            file.readFully(memory, 0, tail, body);
+            file.readFully(memory, 0, most, size - most);
+            byte[] footer = new byte[ChunkWriter.FOOTER];
+            MemorySegment.copy(memory, ValueLayout.JAVA_BYTE, most - ChunkWriter.FOOTER, footer, 0, ChunkWriter.FOOTER);
+            MemorySegment read = MemorySegment.ofArray(footer);
+            long body = read.get(LONG, BODY_BYTES_AT);
+            long expected = read.get(LONG, ChunkWriter.FOOTER_GIVEN);
+            long chunks = (body + ChunkWriter.CHUNK - 1) / ChunkWriter.CHUNK;
+            long tail = tailBytes(chunks);
+            if (body < 0 || body % 4096 != 0 || body > size || body + tail != size) {
+                throw new ChunkMismatchException(
+                        file.path(), size - ChunkWriter.FOOTER + BODY_BYTES_AT, Math.max(0, size - tail), body);
+            }
+            MemorySegment table = memory.asSlice(most - tail, tail);
             long sum = 0;
             for (long at = 0; at < chunks * 8; at += 8) {
-                sum += memory.get(LONG, at);
+                sum += table.get(LONG, at);
             }
             if (sum != expected) {
                 throw new ChunkMismatchException(file.path(), body, expected, sum);
             }
             for (long at = chunks * 8; at < tail - ChunkWriter.FOOTER; at += 8) {
-                if (memory.get(LONG, at) != 0) {
-                    throw new ChunkMismatchException(file.path(), body + at, 0, memory.get(LONG, at));
+                if (table.get(LONG, at) != 0) {
+                    throw new ChunkMismatchException(file.path(), body + at, 0, table.get(LONG, at));
                 }
             }
+            return new ChunkTail(footer, memory, table.asSlice(0, chunks * 8), body, expected);
         } catch (RuntimeException e) {
             NativeMemory.free(memory);
             throw e;
         }
-        return new ChunkTail(footer, memory, chunks * 8, body, expected);
+    }
+
+    private static long tailBytes(long chunks) {
+        return (chunks * 8 + ChunkWriter.FOOTER + 4095) / 4096 * 4096;
     }
 
     /** The footer's 128 bytes. */

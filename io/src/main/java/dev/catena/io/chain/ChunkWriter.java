@@ -58,6 +58,7 @@ public final class ChunkWriter implements AutoCloseable {
     private final List<Region> table = new ArrayList<>();
     private long position;
     private long preallocated;
+    private long expected;
     private int published;
     private boolean closed;
 
@@ -70,6 +71,11 @@ public final class ChunkWriter implements AutoCloseable {
         buffers = runtime.allocate((long) BUFFERS * CHUNK, "chunk writer");
         memory = buffers.segment();
         chain.start();
+    }
+
+    /** Says, before anything is written, about how many bytes it will be: these are reserved at once. */
+    public void expect(long bytes) {
+        expected = bytes;
     }
 
     /** Bytes written so far: where the next byte goes. */
@@ -120,7 +126,8 @@ public final class ChunkWriter implements AutoCloseable {
             }
         }
         if (chunk * (long) CHUNK >= preallocated) {
-            preallocated += Math.clamp(3 * preallocated, PREALLOCATION_MIN, PREALLOCATION_MAX);
+            preallocated += Math.max(
+                    Math.clamp(3 * preallocated, PREALLOCATION_MIN, PREALLOCATION_MAX), expected - preallocated);
             file.preallocate(preallocated);
         }
     }
