@@ -6,6 +6,8 @@ module dev.catena.engine {
     requires jdk.jfr;
 
     exports dev.catena.engine;
+    exports dev.catena.engine.entry to
+            dev.catena.bench;
     exports dev.catena.engine.memtable to
             dev.catena.bench;
 }

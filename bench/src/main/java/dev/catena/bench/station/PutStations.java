@@ -5,6 +5,7 @@ import dev.catena.bench.ValueSource;
 import dev.catena.engine.Db;
 import dev.catena.engine.Durability;
 import dev.catena.engine.Options;
+import dev.catena.engine.entry.EntryChecksum;
 import dev.catena.engine.memtable.Memtable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -27,7 +28,7 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What a put costs: in all, and its insertion into the memtable by itself. What is allocated an operation includes what flushes and
+ * What a put costs: in all, and its checksum and its insertion into the memtable by themselves. What is allocated an operation includes what flushes and
  * compactions allocate meanwhile, of all their threads.
  */
 @BenchmarkMode(Mode.AverageTime)
@@ -126,6 +127,15 @@ public class PutStations {
     public void putSynced(EmptyStore store, Entries entries) {
         entries.draw();
         store.db.put(entries.key, entries.value, Durability.SYNCED);
+    }
+
+    /** The checksum of key and value. */
+    @Benchmark
+    public int checksum(Entries entries) {
+        entries.draw();
+        return EntryChecksum.ofOperation(
+                1, 0, entries.key.address(), (int) entries.key.byteSize(), entries.value.address(), (int)
+                        entries.value.byteSize());
     }
 
     /** The insertion into a memtable. */
