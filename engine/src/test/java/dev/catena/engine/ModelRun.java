@@ -17,9 +17,12 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -75,7 +78,8 @@ final class ModelRun {
                 .toList();
         store = directory.resolve("0");
         List<String> names = List.of(ColumnFamily.DEFAULT);
-        possible = List.of(new Contents(0, names, new PersistentMap[] {PersistentMap.EMPTY}));
+        possible = List.of(new Contents(
+                0, names, new PersistentMap[] {PersistentMap.empty(ModelSteps.order(ColumnFamily.DEFAULT))}));
         families = List.of(names);
     }
 
@@ -168,7 +172,7 @@ final class ModelRun {
 
     /** Opens the store, and finds what it holds: one of what is possible. */
     private Db open(String where, Options options) {
-        Db db = Db.open(store, options);
+        Db db = Db.open(store, inOrders(options));
         try {
             found(where, db);
             return db;
@@ -176,6 +180,15 @@ final class ModelRun {
             db.close();
             throw e;
         }
+    }
+
+    private Options inOrders(Options options) {
+        return ModelSteps.inOrders(options, names());
+    }
+
+    /** The families that there may be. */
+    private Set<String> names() {
+        return families.stream().flatMap(List::stream).collect(Collectors.toCollection(TreeSet::new));
     }
 
     private void found(String where, Db db) {
@@ -220,7 +233,7 @@ final class ModelRun {
         Path next = store;
         List<Contents> left;
         if (random.nextInt(8) == 0 && opening > 0) {
-            try (Db db = Db.openReadOnly(store, options)) {
+            try (Db db = Db.openReadOnly(store, inOrders(options))) {
                 found(where + ", for reading", db);
             }
         }
@@ -325,7 +338,8 @@ final class ModelRun {
                     Long.toString(seed),
                     Integer.toString(opening),
                     Integer.toString(steps),
-                    file.toString());
+                    file.toString(),
+                    String.join(",", names()));
             try {
                 process.getOutputStream().close();
                 while ((long) NUMBER.getVolatile(progress, STEPS) <= killAt && process.isAlive()) {
@@ -374,7 +388,7 @@ final class ModelRun {
         }
     }
 
-    /** The process: store, seed, opening, steps, and the file that says how far it is. */
+    /** The process: store, seed, opening, steps, the file that says how far it is, and the families. */
     static final class Child {
         private Child() {}
 
@@ -390,7 +404,8 @@ final class ModelRun {
                         .filter(Availability::available)
                         .map(Availability::name)
                         .toList();
-                Db db = Db.open(store, options(random(seed, opening), backends));
+                Options options = options(random(seed, opening), backends);
+                Db db = Db.open(store, ModelSteps.inOrders(options, List.of(arguments[5].split(","))));
                 Contents contents = ModelSteps.read(db);
                 NUMBER.setVolatile(progress, DURABLE, contents.sequence());
                 ModelSteps model = new ModelSteps(

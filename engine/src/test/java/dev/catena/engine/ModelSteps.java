@@ -7,6 +7,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
@@ -27,7 +29,7 @@ final class ModelSteps {
         /** What a family holds; nothing when there is none. */
         PersistentMap of(String name) {
             int index = names.indexOf(name);
-            return index < 0 ? PersistentMap.EMPTY : maps[index];
+            return index < 0 ? PersistentMap.empty(order(name)) : maps[index];
         }
     }
 
@@ -105,6 +107,47 @@ final class ModelSteps {
         return history.stream()
                 .filter(contents -> contents.sequence >= acknowledged)
                 .toList();
+    }
+
+    // ---- Orders: a family's name says which it has.
+
+    private static final String REVERSE = " reverse";
+    private static final String SIGNED = " signed";
+
+    /** A comparator of one's own: bytes are numbers from -128 to 127. */
+    private static final KeyComparator SIGNED_BYTES = new KeyComparator() {
+        @Override
+        public String name() {
+            return "signed";
+        }
+
+        @Override
+        public int compare(MemorySegment a, MemorySegment b) {
+            long at = a.mismatch(b);
+            return at < 0 || at == Math.min(a.byteSize(), b.byteSize())
+                    ? Long.compare(a.byteSize(), b.byteSize())
+                    : Byte.compare(a.get(ValueLayout.JAVA_BYTE, at), b.get(ValueLayout.JAVA_BYTE, at));
+        }
+    };
+
+    static Comparator<byte[]> order(String family) {
+        Comparator<byte[]> bytes = Arrays::compareUnsigned;
+        return family.endsWith(SIGNED) ? Arrays::compare : family.endsWith(REVERSE) ? bytes.reversed() : bytes;
+    }
+
+    private static Options inOrder(Options options, String family) {
+        return family.endsWith(SIGNED)
+                ? options.withKeyComparator(SIGNED_BYTES)
+                : family.endsWith(REVERSE) ? options.withKeyComparator(KeyComparators.reverseUnsignedBytes()) : options;
+    }
+
+    /** Options of a store that may have these families. */
+    static Options inOrders(Options options, Collection<String> families) {
+        Options all = options;
+        for (String family : families) {
+            all = all.withColumnFamily(family, inOrder(options, family));
+        }
+        return all;
     }
 
     static ColumnFamily family(Db db, String name) {
@@ -219,7 +262,15 @@ final class ModelSteps {
         return value;
     }
 
-    /** The end of a range: a little after its begin, or anywhere, before it as well. */
+    /** Begin and end of a range in a family's order; sometimes its begin is not before its end. */
+    private byte[][] range(int family) {
+        byte[] begin = key();
+        byte[] end = endOf(begin);
+        boolean swap = order(now.names.get(family)).compare(begin, end) > 0 && random.nextInt(4) > 0;
+        return swap ? new byte[][] {end, begin} : new byte[][] {begin, end};
+    }
+
+    /** A key a little after another one, or anywhere, before it as well. */
     private byte[] endOf(byte[] begin) {
         if (random.nextInt(50) == 0 || begin.length < 2) {
             return key();
@@ -354,8 +405,9 @@ final class ModelSteps {
 
     private void deleteRange(int at, @Nullable ColumnFamily family) {
         doing = "deleteRange";
-        byte[] begin = key();
-        byte[] end = endOf(begin);
+        byte[][] range = range(at);
+        byte[] begin = range[0];
+        byte[] end = range[1];
         Durability durability = durability();
         if (family != null) {
             family.deleteRange(begin, end, durability);
@@ -398,11 +450,11 @@ final class ModelSteps {
                 }
                 maps[at] = maps[at].remove(key);
             } else if (kind == 25) {
-                byte[] end = endOf(key);
+                byte[][] range = range(at);
                 if (family != null) {
-                    batch.deleteRange(family, key, end);
+                    batch.deleteRange(family, range[0], range[1]);
                 }
-                maps[at] = maps[at].removeRange(key, end);
+                maps[at] = maps[at].removeRange(range[0], range[1]);
             } else if (kind < 45) {
                 byte[] operand = value();
                 if (family != null) {
@@ -568,7 +620,8 @@ final class ModelSteps {
             options = options.withUpperBound(bound);
             shown = shown.below(bound);
         }
-        if (random.nextInt(3) == 0) {
+        String name = now.names.get(at);
+        if (random.nextInt(3) == 0 && !name.endsWith(SIGNED) && !name.endsWith(REVERSE)) {
             byte[] key = key();
             byte[] prefix = Arrays.copyOf(key, Math.min(key.length, random.nextInt(3)));
             options = options.withPrefix(prefix);
@@ -689,7 +742,8 @@ final class ModelSteps {
         List<String> names = new ArrayList<>(now.names);
         if (makes) {
             doing = "making a family";
-            String name = familyPrefix + familiesMade++;
+            String name =
+                    familyPrefix + familiesMade++ + List.of("", REVERSE, SIGNED).get(random.nextInt(3));
             Options options = Options.defaults()
                     .withMergeOperator(new Appending(random.nextBoolean()))
                     .withMemtableBytes((64L + random.nextInt(128)) << 10)
@@ -698,11 +752,11 @@ final class ModelSteps {
                     .withBlockBytes(512 << random.nextInt(4))
                     .withFilterBitsPerKey(random.nextInt(11));
             if (db != null) {
-                handles.add(db.createColumnFamily(name, options));
+                handles.add(db.createColumnFamily(name, inOrder(options, name)));
             }
             names.add(name);
             PersistentMap[] maps = Arrays.copyOf(now.maps, now.maps.length + 1);
-            maps[now.maps.length] = PersistentMap.EMPTY;
+            maps[now.maps.length] = PersistentMap.empty(order(name));
             now = new Contents(now.sequence, List.copyOf(names), maps);
         } else if (at > 0) {
             doing = "dropping a family";
@@ -744,7 +798,7 @@ final class ModelSteps {
         if (db != null) {
             Path copy = directory.resolve("checkpoint");
             db.checkpoint(copy);
-            Options options = db.options();
+            Options options = inOrders(db.options(), now.names);
             try (Db opened = reading ? Db.openReadOnly(copy, options) : Db.open(copy, options)) {
                 compareFamilies(opened, now);
                 expect(sequence(opened) >= now.sequence, "the checkpoint is at " + sequence(opened));
@@ -834,7 +888,7 @@ final class ModelSteps {
                 db.columnFamilies().stream().map(ColumnFamily::name).toList();
         PersistentMap[] maps = new PersistentMap[names.size()];
         for (int i = 0; i < maps.length; i++) {
-            PersistentMap map = PersistentMap.EMPTY;
+            PersistentMap map = PersistentMap.empty(order(names.get(i)));
             try (DbIterator iterator = family(db, names.get(i)).iterator()) {
                 for (iterator.seekToFirst(); iterator.isValid(); iterator.next()) {
                     map = map.put(iterator.key(), iterator.value());

@@ -14,14 +14,20 @@ import org.jspecify.annotations.Nullable;
  * take logarithmic time.
  */
 final class PersistentMap {
-    private static final Comparator<byte[]> ORDER = Arrays::compareUnsigned;
-
-    static final PersistentMap EMPTY = new PersistentMap(null);
-
+    private final Comparator<byte[]> order;
     private final @Nullable Entry root;
 
-    private PersistentMap(@Nullable Entry root) {
+    private PersistentMap(Comparator<byte[]> order, @Nullable Entry root) {
+        this.order = order;
         this.root = root;
+    }
+
+    static PersistentMap empty(Comparator<byte[]> order) {
+        return new PersistentMap(order, null);
+    }
+
+    private PersistentMap with(@Nullable Entry other) {
+        return new PersistentMap(order, other);
     }
 
     /** A key and its value, with all entries between its neighbours above it. */
@@ -52,7 +58,7 @@ final class PersistentMap {
     byte @Nullable [] get(byte[] key) {
         Entry at = root;
         while (at != null) {
-            int order = ORDER.compare(key, at.key);
+            int order = this.order.compare(key, at.key);
             if (order == 0) {
                 return at.value;
             }
@@ -63,14 +69,14 @@ final class PersistentMap {
 
     PersistentMap put(byte[] key, byte[] value) {
         int hash = Arrays.hashCode(key) * 0x9E3779B9;
-        return new PersistentMap(put(root, key, value, hash ^ hash >>> 15));
+        return with(put(root, key, value, hash ^ hash >>> 15));
     }
 
-    private static Entry put(@Nullable Entry at, byte[] key, byte[] value, int priority) {
+    private Entry put(@Nullable Entry at, byte[] key, byte[] value, int priority) {
         if (at == null || priority > at.priority) { // so it is not below
             return new Entry(key, value, priority, below(at, key), from(at, key));
         }
-        int order = ORDER.compare(key, at.key);
+        int order = this.order.compare(key, at.key);
         if (order == 0) {
             return new Entry(key, value, priority, at.left, at.right);
         }
@@ -80,14 +86,14 @@ final class PersistentMap {
     }
 
     PersistentMap remove(byte[] key) {
-        return get(key) == null ? this : new PersistentMap(remove(root, key));
+        return get(key) == null ? this : with(remove(root, key));
     }
 
-    private static @Nullable Entry remove(@Nullable Entry at, byte[] key) {
+    private @Nullable Entry remove(@Nullable Entry at, byte[] key) {
         if (at == null) {
             return null;
         }
-        int order = ORDER.compare(key, at.key);
+        int order = this.order.compare(key, at.key);
         if (order == 0) {
             return join(at.left, at.right);
         }
@@ -96,31 +102,31 @@ final class PersistentMap {
 
     /** Without the keys from begin to end, which itself stays. */
     PersistentMap removeRange(byte[] begin, byte[] end) {
-        return ORDER.compare(begin, end) >= 0 ? this : new PersistentMap(join(below(root, begin), from(root, end)));
+        return this.order.compare(begin, end) >= 0 ? this : with(join(below(root, begin), from(root, end)));
     }
 
     /** The keys from this one on. */
     PersistentMap from(byte[] key) {
-        return new PersistentMap(from(root, key));
+        return with(from(root, key));
     }
 
     /** The keys below this one. */
     PersistentMap below(byte[] key) {
-        return new PersistentMap(below(root, key));
+        return with(below(root, key));
     }
 
-    private static @Nullable Entry from(@Nullable Entry at, byte[] key) {
+    private @Nullable Entry from(@Nullable Entry at, byte[] key) {
         if (at == null) {
             return null;
         }
-        return ORDER.compare(at.key, key) >= 0 ? at.with(from(at.left, key), at.right) : from(at.right, key);
+        return this.order.compare(at.key, key) >= 0 ? at.with(from(at.left, key), at.right) : from(at.right, key);
     }
 
-    private static @Nullable Entry below(@Nullable Entry at, byte[] key) {
+    private @Nullable Entry below(@Nullable Entry at, byte[] key) {
         if (at == null) {
             return null;
         }
-        return ORDER.compare(at.key, key) < 0 ? at.with(at.left, below(at.right, key)) : below(at.left, key);
+        return this.order.compare(at.key, key) < 0 ? at.with(at.left, below(at.right, key)) : below(at.left, key);
     }
 
     private static @Nullable Entry join(@Nullable Entry low, @Nullable Entry high) {
@@ -155,7 +161,7 @@ final class PersistentMap {
     Entry above(byte[] key, boolean orEqual) {
         Entry found = null;
         for (Entry at = root; at != null; ) {
-            int order = ORDER.compare(at.key, key);
+            int order = this.order.compare(at.key, key);
             if (order > 0 || (order == 0 && orEqual)) {
                 found = at;
                 at = at.left;
@@ -171,7 +177,7 @@ final class PersistentMap {
     Entry under(byte[] key, boolean orEqual) {
         Entry found = null;
         for (Entry at = root; at != null; ) {
-            int order = ORDER.compare(at.key, key);
+            int order = this.order.compare(at.key, key);
             if (order < 0 || (order == 0 && orEqual)) {
                 found = at;
                 at = at.right;
