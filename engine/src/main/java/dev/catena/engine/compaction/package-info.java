@@ -10,7 +10,10 @@
  * <p>The merge ({@link dev.catena.engine.compaction.Compactor}) reads its inputs sequentially, each chunk verified by the chain that
  * reads it, and writes through {@link dev.catena.engine.compaction.TableWriter}, which keeps the newest version of each key and those
  * that open snapshots see, and deletions only as long as older data may lie below. Nothing is replaced before its successor is durable; damage found in an input
- * stops the merge with everything as it was.
+ * stops the merge with everything as it was. From then on compactions go around that table, and writers need not stop for it.
+ *
+ * <p>A large merge is cut at keys into parts for several threads ({@code KeyPart}); one change of the manifest makes the tables of all of them current. What
+ * compactions have before them slows writers down before level 0 does ({@link dev.catena.engine.compaction.Compactor#debt}).
  */
 @NullMarked
 package dev.catena.engine.compaction;
