@@ -207,7 +207,7 @@ class ColumnFamilyTest {
             assertTrue(db.stats().log().files() <= 2, db.stats().log().toString());
             idle.put(key(1), key(8)); // holds up logs from here on, until they are too many
             int most = 0;
-            for (int i = 0; i < 2000; i++) {
+            for (int i = 0; i < 4000; i++) {
                 db.put(key(i % 1000), noise(i, 1000));
                 most = Math.max(most, db.stats().log().files());
             }
@@ -343,6 +343,7 @@ class ColumnFamilyTest {
         CountDownLatch flushing = new CountDownLatch(1);
         CountDownLatch flush = new CountDownLatch(1);
         CountDownLatch checkpointed = new CountDownLatch(1);
+        CountDownLatch flushed = new CountDownLatch(2);
         CountDownLatch flushedLater = new CountDownLatch(3);
         AtomicBoolean spin = new AtomicBoolean(true);
         MergeOperator waiting = new MergeOperator() { // the flush thread merges
@@ -364,6 +365,7 @@ class ColumnFamilyTest {
             @Override
             public void ended(StoreEvent event) {
                 if (event instanceof StoreEvent.Flush) {
+                    flushed.countDown();
                     flushedLater.countDown();
                 }
             }
@@ -393,7 +395,8 @@ class ColumnFamilyTest {
             }
             await(spinning);
             flush.countDown();
-            boolean early = flushedLater.await(400, TimeUnit.MILLISECONDS);
+            await(flushed);
+            boolean early = flushedLater.await(1, TimeUnit.SECONDS);
             boolean starved = checkpointed.getCount() == 1;
             spin.set(false);
             assertFalse(early, "a flush that follows");

@@ -161,7 +161,8 @@ enum GoldenStores {
                     to.put(i, 1, 40);
                 }
                 to.compact();
-                to.deleteRange(40, 20);
+                to.deleteRange(40, 20); // in one of the orders
+                to.deleteRange(131, 271); // in the other
                 to.put(35, 2, 20);
                 to.flush();
                 to.deleteRange(60, 50);
@@ -397,7 +398,9 @@ enum GoldenStores {
         }
 
         void deleteRange(int from, int to) {
-            model.subMap(key(from), key(to)).clear();
+            if (Objects.requireNonNull(model.comparator()).compare(key(from), key(to)) < 0) {
+                model.subMap(key(from), key(to)).clear();
+            }
             ColumnFamily in = family();
             if (in != null) {
                 in.deleteRange(key(from), key(to));
