@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -160,6 +161,11 @@ final class ModelSteps {
         if (!condition) {
             throw new AssertionError(what);
         }
+    }
+
+    /** Waits, not for ever: who is forgotten is a failure, too. */
+    private static <T extends @Nullable Object> T await(CompletableFuture<T> future) {
+        return future.orTimeout(2, TimeUnit.MINUTES).join();
     }
 
     private static void same(byte @Nullable [] expected, byte @Nullable [] found, String what) {
@@ -496,7 +502,7 @@ final class ModelSteps {
         doing = "waiting for writes";
         CompletableFuture<@Nullable Void> written = pending;
         if (written != null) {
-            written.join();
+            await(written);
             pending = null;
         }
         durable(pendingSequence);
@@ -539,7 +545,7 @@ final class ModelSteps {
         doing = "getAsync";
         byte[] key = keyIn(now.maps[at]);
         if (family != null) {
-            same(now.maps[at].get(key), family.getAsync(key).join(), "getAsync");
+            same(now.maps[at].get(key), await(family.getAsync(key)), "getAsync");
         }
     }
 
@@ -729,7 +735,7 @@ final class ModelSteps {
         if (family != null) {
             CompletableFuture<@Nullable Void> done = family.compact(begin, end);
             if (then == 0) {
-                done.join();
+                await(done);
             } else if (then == 1) {
                 done.cancel(true);
             }
