@@ -13,6 +13,7 @@ import dev.catena.bench.WorkloadRun;
 import dev.catena.engine.Compression;
 import dev.catena.engine.Db;
 import dev.catena.engine.Options;
+import dev.catena.engine.Stats;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -123,6 +124,35 @@ final class StoreIoTest {
             assertTrue(values.stream().allMatch(found -> found != null && found.length == VALUE_BYTES));
             assertTrue(counts.ioSyscalls() > 0 && counts.ioSyscalls() <= 6, counts.toString());
         }
+    }
+
+    /** What is read of each table is its end: no more for a larger store than for a small one but that. */
+    @Test
+    void openingReadsTheEndsOfTables() {
+        long[] calls = new long[2];
+        long[] tables = new long[2];
+        for (int size = 0; size < 2; size++) {
+            Options options =
+                    Options.defaults().withCompression(Compression.NONE).withMemtableBytes(64 << 10);
+            Path store = directory.resolve("store" + size);
+            try (Db db = Db.open(store, options)) {
+                byte[] value = new byte[VALUE_BYTES];
+                for (int i = 0; i < (size == 0 ? 100 : 8_000); i++) {
+                    db.put(ByteBuffer.allocate(KEY_BYTES).putInt(i).array(), value);
+                }
+                db.flush();
+            }
+            counter.start(ProcessHandle.current().pid());
+            Db db = Db.openReadOnly(store, options);
+            calls[size] = counted().ioSyscalls();
+            tables[size] = db.stats().families().getFirst().levels().stream()
+                    .mapToLong(Stats.Level::tables)
+                    .sum();
+            db.close();
+        }
+        long more = tables[1] - tables[0];
+        assertTrue(more > 50, more + " tables more");
+        assertTrue(calls[1] - calls[0] <= 4 * more, (calls[1] - calls[0]) + " I/O system calls for so many tables");
     }
 
     /** A hundred of so many keys, from one of them on. */

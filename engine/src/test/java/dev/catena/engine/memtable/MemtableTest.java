@@ -87,13 +87,11 @@ class MemtableTest {
         Memtable behind = new Memtable(256 << 10);
         memtable.expectRuns(true);
         behind.expectRuns(true);
-        int runs = 7;
-        for (int run = 0; run < runs; run++) {
-            for (int i = run; i < sorted.size(); i += runs) {
-                Model one = new Model();
-                one.entries.put(sorted.get(i).getKey(), sorted.get(i).getValue());
-                fill(i < middle ? memtable : behind, one);
-            }
+        List<Map.Entry<Model.Version, byte[]>> first = sorted.subList(0, middle);
+        List<Map.Entry<Model.Version, byte[]>> second = sorted.subList(middle, sorted.size());
+        for (int run = 0; run < 7; run++) {
+            fillRun(memtable, first, run);
+            fillRun(behind, second, run);
         }
         memtable.append(behind);
         behind.release();
@@ -203,6 +201,22 @@ class MemtableTest {
         byte[] key = new byte[8];
         MemorySegment.ofArray(key).set(ValueLayout.JAVA_LONG_UNALIGNED, 0, sequence * 0x9e3779b97f4a7c15L);
         return key;
+    }
+
+    /** Adds every seventh key, ascending, of each its versions as they were written: oldest first. */
+    private static void fillRun(Memtable memtable, List<Map.Entry<Model.Version, byte[]>> sorted, int run) {
+        sorted.stream()
+                .filter(entry -> Math.floorMod(Arrays.hashCode(entry.getKey().key()), 7) == run)
+                .sorted(Comparator.comparing(
+                                (Map.Entry<Model.Version, byte[]> entry) ->
+                                        entry.getKey().key(),
+                                Arrays::compareUnsigned)
+                        .thenComparing(entry -> entry.getKey().trailer()))
+                .forEach(entry -> {
+                    Model one = new Model();
+                    one.entries.put(entry.getKey(), entry.getValue());
+                    fill(memtable, one);
+                });
     }
 
     /** In the order of their sequence numbers, as writes come. */
