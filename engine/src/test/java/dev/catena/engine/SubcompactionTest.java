@@ -139,9 +139,7 @@ class SubcompactionTest {
                 List<String> parts = run(seed, options(4, operator, order), ranges);
                 boolean canSplit = !ranges || order.equals(KeyComparators.unsignedBytes());
                 if (canSplit) {
-                    assertTrue(
-                            operator.threads.containsAll(Set.of("catena-compact-2", "catena-compact-4")),
-                            () -> "merged by " + operator.threads);
+                    assertTrue(operator.threads.contains("catena-compact-2"), () -> "merged by " + operator.threads);
                 }
                 assertEquals(run(seed, options(1, new Noting(), order), ranges), parts);
             }

@@ -13,6 +13,7 @@ import org.jetbrains.lincheck.datastructures.IntGen;
 import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.Param;
 import org.jetbrains.lincheck.datastructures.StressOptions;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -88,6 +89,12 @@ public class MemtableLinearizabilityTest {
         public int get(int key) {
             return map.getOrDefault(key, 0);
         }
+    }
+
+    @AfterAll
+    static void releaseAll() {
+        KEPT.forEach(Memtable::release);
+        KEPT.clear();
     }
 
     @Test

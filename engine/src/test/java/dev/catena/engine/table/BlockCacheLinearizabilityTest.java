@@ -6,6 +6,7 @@ import org.jetbrains.lincheck.datastructures.IntGen;
 import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.Param;
 import org.jetbrains.lincheck.datastructures.StressOptions;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -77,6 +78,11 @@ public class BlockCacheLinearizabilityTest {
         public long getBoth(int first, int second) {
             return first * 1000L + second;
         }
+    }
+
+    @AfterAll
+    static void close() {
+        CACHE.close();
     }
 
     @Test
