@@ -365,13 +365,13 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                 roomUntil = Math.min(options.memtableBytes(), used + checkStep());
                 return;
             }
+            store.checkOpen(); // closing wakes once
             backpressure.begin(named(why));
             long began = System.nanoTime();
             waiting++;
             store.changed.awaitUninterruptibly();
             waiting--;
             backpressure.held(System.nanoTime() - began);
-            store.checkOpen();
         }
     }
 
