@@ -2,6 +2,7 @@ package dev.catena.engine;
 
 import dev.catena.engine.entry.EntryChecksum;
 import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.Memory;
 import dev.catena.engine.log.Operations;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -199,8 +200,7 @@ public final class Batch {
                 EntryChecksum.hash(bytes, valueAt, valueBytes, EntryChecksum.VALUE));
         Operations.putChecksum(view, at, checksum);
         size = valueAt + valueBytes;
-        if (MemorySegment.mismatch(key, 0, keyBytes, view, at, valueAt) >= 0
-                || MemorySegment.mismatch(value, 0, valueBytes, view, valueAt, size) >= 0) {
+        if (!Memory.isCopy(key, 0, view, at, keyBytes) || !Memory.isCopy(value, 0, view, valueAt, valueBytes)) {
             size = before;
             count--;
             throw new IllegalStateException("key or value was changed while it was added");

@@ -98,4 +98,9 @@ public final class Memory {
         }
         return segment.address() + offset;
     }
+
+    /** Whether a range holds what another one does. */
+    public static boolean isCopy(MemorySegment from, long offset, MemorySegment copy, long at, long length) {
+        return MemorySegment.mismatch(from, offset, offset + length, copy, at, at + length) < 0;
+    }
 }

@@ -256,15 +256,8 @@ public final class Log {
         if (checked) {
             encodedChecksum = EntryChecksum.ofOperation(kind, family, at, keyLength, valueAt, valueLength);
             Operations.putChecksum(Memory.ALL, at, encodedChecksum);
-            if (MemorySegment.mismatch(key, keyOffset, keyOffset + keyLength, Memory.ALL, at, valueAt) >= 0
-                    || MemorySegment.mismatch(
-                                    value,
-                                    valueOffset,
-                                    valueOffset + valueLength,
-                                    Memory.ALL,
-                                    valueAt,
-                                    valueAt + valueLength)
-                            >= 0) {
+            if (!Memory.isCopy(key, keyOffset, Memory.ALL, at, keyLength)
+                    || !Memory.isCopy(value, valueOffset, Memory.ALL, valueAt, valueLength)) {
                 throw new IllegalStateException("key or value was changed while it was written");
             }
         }

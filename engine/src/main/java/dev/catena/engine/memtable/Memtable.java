@@ -253,15 +253,8 @@ public final class Memtable {
         if (!given && store != null) {
             long valueAddress = keyAddress + keyLength;
             sum = EntryChecksum.ofEntry(trailer, keyAddress, keyLength, valueAddress, valueLength);
-            if (MemorySegment.mismatch(key, keyOffset, keyOffset + keyLength, Memory.ALL, keyAddress, valueAddress) >= 0
-                    || MemorySegment.mismatch(
-                                    value,
-                                    valueOffset,
-                                    valueOffset + valueLength,
-                                    Memory.ALL,
-                                    valueAddress,
-                                    valueAddress + valueLength)
-                            >= 0) {
+            if (!Memory.isCopy(key, keyOffset, Memory.ALL, keyAddress, keyLength)
+                    || !Memory.isCopy(value, valueOffset, Memory.ALL, valueAddress, valueLength)) {
                 throw new IllegalStateException("key or value was changed while it was written");
             }
         }
