@@ -115,7 +115,7 @@ public final class PutWatch implements Runnable, AutoCloseable {
 
     private static String where(StackTraceElement[] stack, String channel) {
         return Arrays.stream(stack)
-                        .filter(frame -> frame.getClassName().startsWith("dev.catena.")
+                        .filter(frame -> frame.getClassName().startsWith("dev.catena.engine.")
                                 || frame.getClassName().startsWith("org.rocksdb."))
                         .limit(FRAMES)
                         .map(frame -> frame.getClassName()

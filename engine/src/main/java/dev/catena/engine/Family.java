@@ -321,11 +321,16 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         store.health.check();
         check();
         int levelZero = state().version.levelZeroTables();
-        if (!crowded && active.memtable.memoryBytes() < roomUntil && !Throttle.isSlow(levelZero, owed)) {
+        double logFull = store.logFull();
+        if (!crowded
+                && active.memtable.memoryBytes() < roomUntil
+                && logFull <= Throttle.CROWDED
+                && !Throttle.isSlow(levelZero, owed)) {
             backpressure.end();
             return;
         }
-        double full = crowded ? (double) active.memtable.memoryBytes() / options.memtableBytes() : 0;
+        double memtableFull = crowded ? (double) active.memtable.memoryBytes() / options.memtableBytes() : 0;
+        double full = Math.max(memtableFull, logFull);
         long delay = backpressure.delayNanos(levelZero, owed, full, bytes);
         if (delay > 0) {
             backpressure.begin(named(
@@ -333,7 +338,9 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                             ? "level 0 has " + levelZero + " tables"
                             : owed > 0
                                     ? "compactions are far behind"
-                                    : immutables.size() + " full memtables wait to be written"));
+                                    : logFull > memtableFull
+                                            ? "the log waits for the device"
+                                            : immutables.size() + " full memtables wait to be written"));
             backpressure.held(delay);
             store.appendLock.unlock();
             try {

@@ -381,6 +381,11 @@ final class Store {
         return all < bufferBytes;
     }
 
+    /** How much of the log's memory holds what the operating system has not taken yet. */
+    double logFull() {
+        return log().full();
+    }
+
     /** Begins a new log file, and new memtables of families that may be sealed. Under the append lock. */
     void seal(List<Family> which, String reason) {
         Map<Family, Memtable> next = new LinkedHashMap<>();

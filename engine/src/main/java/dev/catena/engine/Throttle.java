@@ -12,7 +12,10 @@ import java.util.concurrent.TimeUnit;
  * is not written today is written tomorrow, with all that came in between. For this alone writes never stop.
  *
  * <p><b>Memtables.</b> While no other memtable may be begun because one is being flushed, writes into the second half of the active one go
- * on at a rate that falls with the room left: so that it is full when the flush ends, about, and not long before.
+ * on at a rate that falls with the room left: so that it is nearly full when the flush ends. The last tenth is for flushes that take longer
+ * than the last ones did, as when the device stands still for a second: there the rate falls with the cube of the room.
+ *
+ * <p><b>Log.</b> So it is when the log's memory is more than half full of what the operating system has not taken yet.
  *
  * <p>The delay of single writes is gathered until it is worth a sleep, and a long one is spread over the writes that follow. Used under
  * the append lock.
@@ -34,11 +37,14 @@ final class Throttle {
     /** One write sleeps no longer at a time. */
     static final long SLEEP_NANOS_MAX = TimeUnit.MILLISECONDS.toNanos(20);
 
+    /** What is fuller slows writes down. */
+    static final double CROWDED = 0.5;
+
     /** With that, writes as fast as ever until the half leave a twentieth of the memtable free when the flush ends. */
     private static final double STEEPNESS = 8.0 / 3;
 
-    /** Share of the flush's rate at which writes go on at least. */
-    private static final double SLOWEST = 0.02;
+    /** Where so much is left the rate begins to fall faster. */
+    private static final double LAST = 0.1;
 
     /** How much time the bytes so far may take beyond what has passed. */
     private long debtNanos;
@@ -68,7 +74,7 @@ final class Throttle {
      * Nanoseconds that a writer of so many bytes should sleep, mostly 0.
      *
      * @param owed see {@link #owed}
-     * @param full how much of the active memtable is used, when no other may be begun; else 0
+     * @param full how much of the active memtable is used, when no other may be begun, or of the log's memory, if that is more
      * @param now the time, in nanoseconds: what has passed since the last write, sleeping or not, is not to be slept again
      */
     long delayNanos(int levelZeroTables, double owed, double full, long bytes, long now) {
@@ -78,8 +84,10 @@ final class Throttle {
             double fraction = Math.min(1, Math.max(tables, owed));
             rate = BYTES_PER_SECOND_MAX * Math.pow(BYTES_PER_SECOND_MIN / BYTES_PER_SECOND_MAX, fraction);
         }
-        if (full > 0.5) {
-            rate = Math.min(rate, flushRate * Math.max(SLOWEST, STEEPNESS * (1 - full)));
+        if (full > CROWDED) {
+            double room = Math.max(0, 1 - full);
+            double last = Math.min(1, room / LAST);
+            rate = Math.min(rate, flushRate * STEEPNESS * room * last * last);
         }
         if (rate == Double.MAX_VALUE) {
             debtNanos = 0;

@@ -29,6 +29,28 @@ class ThrottleTest {
         assertTrue(used > 0.85 * MEMTABLE, used + " bytes only: slower than need be");
     }
 
+    /** When the device stands still writers go on for seconds, ever slower, rather than one of them for none. */
+    @Test
+    void whatTakesFarLongerThanBeforeStopsNobody() {
+        for (long room : new long[] {MEMTABLE, 8 << 20}) { // a memtable, the log's memory
+            for (int bytes : new int[] {128, 1024}) {
+                Throttle throttle = new Throttle();
+                for (int i = 0; i < 20; i++) {
+                    throttle.flushed(MEMTABLE, (long) FLUSH_NANOS);
+                }
+                long now = 0;
+                long used = 0;
+                while (now < 3 * FLUSH_NANOS) {
+                    long delay = throttle.delayNanos(0, 0, (double) used / room, bytes, now);
+                    assertTrue(delay <= Throttle.SLEEP_NANOS_MAX, delay + " ns");
+                    now += delay + 1000;
+                    used += bytes;
+                    assertTrue(used <= room, room + " bytes full after " + now + " ns, by " + bytes);
+                }
+            }
+        }
+    }
+
     /** Writes go on at the rate that is due, whether the writer itself takes time for them or none. */
     @Test
     void writersArePaced() {

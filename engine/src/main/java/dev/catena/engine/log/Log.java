@@ -86,6 +86,10 @@ public final class Log {
     private final Lane lane;
     private final Chain chain;
     private final FlushOwnership ownership = new FlushOwnership();
+
+    /** Held while a file is synced and until the outcome is known: who syncs after a failure must not take its success for the other's. Taken after the ownership. */
+    private final ReentrantLock syncing = new ReentrantLock();
+
     private final DurableWay durableWay = new DurableWay();
     private final LogKeeper keeper;
     private final Committer committer = new Committer(this);
@@ -334,11 +338,13 @@ public final class Log {
         health.check();
         LogFile next = files.takeNext();
         ownership.own();
+        syncing.lock();
         try {
             flush(true);
             file = files.advance(next, published - fileBase);
             begin();
         } finally {
+            syncing.unlock();
             ownership.release(durable, broken);
         }
         keeper.nudge();
@@ -555,17 +561,58 @@ public final class Log {
         commit(published);
     }
 
+    /** How much of the ring holds what was not handed to the operating system. */
+    public double full() {
+        return (double) (appended - handed) / RING_BYTES;
+    }
+
     /** The end of what is published, for {@link #commit}. */
     public long published() {
         return published;
     }
 
-    /** Hands everything published so far to the operating system, or to the device when much is waiting for it. */
+    /** Hands everything published so far to the operating system, or to the device. */
     void handOver(boolean toDevice) {
         ownership.own();
         try {
             flush(toDevice);
         } finally {
+            ownership.release(durable, broken);
+        }
+    }
+
+    /**
+     * As {@link #handOver} to the device, for the log thread: while the device is busy, which may be long, others go on handing over.
+     */
+    void handOverAndSync() {
+        LogFile synced;
+        long end;
+        long boundary;
+        ownership.own();
+        try {
+            boundary = published;
+            flush(false);
+            synced = file;
+            end = handed;
+        } finally {
+            ownership.release(durable, broken);
+        }
+        syncing.lock();
+        try {
+            if (file == synced && !broken) { // else durable, or never
+                synced.file.sync();
+                durableFlushes.increment();
+            }
+        } catch (RuntimeException e) {
+            broken = true;
+            throw health.fail(e);
+        } finally {
+            syncing.unlock();
+            ownership.own();
+            if (durable < end && !broken) {
+                durable = end;
+                attestable = boundary;
+            }
             ownership.release(durable, broken);
         }
     }
@@ -587,6 +634,19 @@ public final class Log {
 
     /** Writes what is appended and not handed over; makes it durable if wanted, with all that was handed over before. */
     private void flush(boolean toDevice) {
+        if (!toDevice) {
+            writeOut(false);
+            return;
+        }
+        syncing.lock();
+        try {
+            writeOut(true);
+        } finally {
+            syncing.unlock();
+        }
+    }
+
+    private void writeOut(boolean toDevice) {
         if (broken) {
             health.check();
             throw new AssertionError("broken without a failure");

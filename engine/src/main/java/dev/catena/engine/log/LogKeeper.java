@@ -119,7 +119,11 @@ final class LogKeeper implements Runnable {
         long waiting = log.appended() - handed;
         boolean done = false;
         if (waiting >= GATHERED_BYTES || (waiting > 0 && now - handedSince >= HAND_OVER_NANOS)) {
-            log.handOver(log.handed() - log.durable() >= UNDURABLE_BYTES_MAX);
+            if (log.handed() - log.durable() >= UNDURABLE_BYTES_MAX) {
+                log.handOverAndSync();
+            } else {
+                log.handOver(false);
+            }
             done = true;
         }
         if (log.needsZeros()) {
