@@ -691,6 +691,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                     store.limiter::flushed);
         }
         try {
+            store.finishLogSwitch(); // the manifest may say now that what is before it is not needed
             versions.apply(VersionSet.Edit.flushed(tables, full.lastSequence, nextLog), install);
             span.end(flushed(full, tables, span.nanos()));
             flushes.increment();

@@ -386,6 +386,13 @@ final class Store {
         return log().full();
     }
 
+    /** See {@link Log#finishSwitch}; nothing is to be done before there is a log. */
+    void finishLogSwitch() {
+        if (log != null) {
+            log.finishSwitch();
+        }
+    }
+
     /** Begins a new log file, and new memtables of families that may be sealed. Under the append lock. */
     void seal(List<Family> which, String reason) {
         Map<Family, Memtable> next = new LinkedHashMap<>();

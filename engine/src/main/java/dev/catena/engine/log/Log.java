@@ -43,12 +43,16 @@ import org.jspecify.annotations.Nullable;
  * entry too, publishes. A synced write then waits in {@link #commit}, outside the lock: its thread becomes the flush owner and
  * writes everything published, or is woken by the owner that did ({@link FlushOwnership}); virtual threads and futures have that
  * done for them ({@link Committer}). Buffered writes are handed to the
- * operating system by the log thread ({@link LogKeeper}) soon after; when the ring is full the appending thread flushes.
+ * operating system by the log thread ({@link LogKeeper}) soon after; when the ring is full the appending thread flushes. Writers are slowed
+ * down before it is.
  *
  * <p><b>A flush</b> is one chain run by the thread that wants it: a single write when it is small, durable in itself or followed by a
  * sync ({@link DurableWay}), else several writes and a sync. It always writes whole blocks, from the one that holds {@code handed} to
  * the one that holds the end; the rest of the last block is zeros. What it writes does not change while it is written: small flushes
  * and last blocks are copied to the stage first, as appending goes on meanwhile.
+ *
+ * <p><b>From file to file.</b> Appending goes on in the next file at once; flushes follow when all of the file before is durable. So who
+ * fills a memtable does not wait for the device.
  *
  * <p><b>Invariants.</b> A log file is wholly durable before its successor gets a record. A record's attested position is a record
  * boundary before which everything was durable. A failed flush ends writing for good.
@@ -94,10 +98,18 @@ public final class Log {
     private final LogKeeper keeper;
     private final Committer committer = new Committer(this);
 
-    /** The file that takes records and where it begins. Changed under the append lock and the flush ownership together. */
+    /** The file that takes records and where it begins. Changed under the append lock. */
     private volatile LogFile file;
 
     private volatile long fileBase;
+
+    /** Where the records of the file before it end, as long as flushes have not gone beyond; else -1. Set under the append lock, undone by the flush owner. */
+    private volatile long switchAt = -1;
+
+    /** The file that flushes write to, and where it begins: {@link #file}, but while a switch is to be made. Changed by the flush owner. */
+    private volatile LogFile flushed;
+
+    private volatile long flushedBase;
 
     private volatile long appended;
 
@@ -196,7 +208,9 @@ public final class Log {
             }
         }
         file = files.current();
-        begin();
+        flushed = file;
+        begin(file, -1);
+        settle();
         keeper = new LogKeeper(this, appendLock);
     }
 
@@ -330,25 +344,25 @@ public final class Log {
     }
 
     /**
-     * Makes the current file durable and goes on in a new one.
+     * Goes on in a new file. Nobody waits for the one before: flushes get to the new one when that is durable ({@link #finishSwitch}).
      *
      * @return the new file's number
      */
     public long switchFile() {
         health.check();
-        LogFile next = files.takeNext();
-        ownership.own();
-        syncing.lock();
-        try {
-            flush(true);
-            file = files.advance(next, published - fileBase);
-            begin();
-        } finally {
-            syncing.unlock();
-            ownership.release(durable, broken);
-        }
+        finishSwitch(); // of the last time
+        long end = published;
+        makeRoom(LogFormat.blockCeiling(end) + LogFormat.START_BYTES);
+        begin(files.takeNext(end - fileBase), end);
         keeper.nudge();
-        return next.number;
+        return file.number;
+    }
+
+    /** Returns when every file before the one that takes records is durable. */
+    public void finishSwitch() {
+        if (switchAt >= 0 && !broken) {
+            handOver(false);
+        }
     }
 
     /** Appends a record without operations that says what is durable, and makes it durable too. */
@@ -421,7 +435,7 @@ public final class Log {
     }
 
     private long distance() {
-        long boundary = attestable;
+        long boundary = Math.max(attestable, fileBase);
         attested = boundary;
         return appended - boundary;
     }
@@ -508,22 +522,29 @@ public final class Log {
         published = end;
     }
 
-    /** Begins {@link #file} after what came before, all of which is durable. */
-    private void begin() {
+    /** Goes on in a file after what came before, which ends there; -1 if there was nothing. */
+    private void begin(LogFile next, long end) {
         long base = LogFormat.blockCeiling(appended);
-        fileBase = base;
-        appended = base;
-        published = base;
-        handed = base;
-        durable = base;
-        attestable = base;
+        fileBase = base; // before the file: the log thread reads them the other way round
+        file = next;
         dataEnd = base;
+        switchAt = end; // before anything is published behind it
         long address = ringAddress + (base & RING_MASK);
         Memory.putLong(address + LogFormat.HEADER_BYTES, LogFormat.MAGIC);
         Memory.putInt(address + LogFormat.HEADER_BYTES + 8, LogFormat.VERSION);
         Memory.putInt(address + LogFormat.HEADER_BYTES + 12, 0);
+        appended = base;
         seal(address, nextSequence, 0, LogFormat.START_PAYLOAD_BYTES, LogFormat.START_BYTES);
         makePublic(encodedEnd);
+    }
+
+    /** Flushes go on in {@link #file}: what comes before it is durable. */
+    private void settle() {
+        long base = fileBase;
+        handed = base;
+        durable = base;
+        attestable = base;
+        flushedBase = base;
     }
 
     // ---- Flushing: outside the append lock, as the flush owner.
@@ -592,14 +613,14 @@ public final class Log {
         try {
             boundary = published;
             flush(false);
-            synced = file;
+            synced = flushed;
             end = handed;
         } finally {
             ownership.release(durable, broken);
         }
         syncing.lock();
         try {
-            if (file == synced && !broken) { // else durable, or never
+            if (flushed == synced && !broken) { // else durable, or never
                 synced.file.sync();
                 durableFlushes.increment();
             }
@@ -634,31 +655,45 @@ public final class Log {
 
     /** Writes what is appended and not handed over; makes it durable if wanted, with all that was handed over before. */
     private void flush(boolean toDevice) {
-        if (!toDevice) {
-            writeOut(false);
-            return;
+        long boundary = published;
+        long end = appended;
+        ownership.flushing(boundary);
+        long switched = switchAt; // read after the end
+        if (switched >= 0 && end > switched) {
+            syncing.lock();
+            try {
+                write(switched, switched, true);
+                flushed = files.advance();
+                settle();
+                switchAt = -1;
+            } finally {
+                syncing.unlock();
+            }
         }
-        syncing.lock();
-        try {
-            writeOut(true);
-        } finally {
-            syncing.unlock();
+        if (toDevice) {
+            syncing.lock();
+            try {
+                write(boundary, end, true);
+            } finally {
+                syncing.unlock();
+            }
+        } else {
+            write(boundary, end, false);
         }
     }
 
-    private void writeOut(boolean toDevice) {
+    /** Writes up to an end in the file that flushes write to; see {@link #flush}. */
+    private void write(long boundary, long end, boolean toDevice) {
         if (broken) {
             health.check();
             throw new AssertionError("broken without a failure");
         }
-        long boundary = published;
-        long end = appended;
-        ownership.flushing(boundary);
         boolean anythingNew = end > handed;
-        if (!anythingNew && (!toDevice || durable == end)) {
+        if (!anythingNew && (!toDevice || durable >= end)) {
             return;
         }
-        LogFile target = file;
+        LogFile target = flushed;
+        long base = flushedBase;
         try {
             chain.begin().window(WRITES_IN_FLIGHT);
             boolean small = false;
@@ -667,11 +702,11 @@ public final class Log {
             if (anythingNew) {
                 long from = LogFormat.blockFloor(handed);
                 long to = LogFormat.blockCeiling(end);
-                target.claim(to - fileBase);
+                target.claim(to - base);
                 flushedBytes.add(to - from);
                 if (to - from <= STAGE_BYTES) {
                     stage(from, end, to);
-                    Step step = write(target.file, stage, 0, to - from, from - fileBase);
+                    Step step = write(target.file, stage, 0, to - from, from - base);
                     small = toDevice && handed == durable;
                     if (small) {
                         began = System.nanoTime();
@@ -685,19 +720,19 @@ public final class Log {
                     for (long at = from; at < tail; ) {
                         long ringOffset = at & RING_MASK;
                         long length = Math.min(Math.min(tail - at, STEP_BYTES), RING_BYTES - ringOffset);
-                        write(target.file, ring, ringOffset, length, at - fileBase);
+                        write(target.file, ring, ringOffset, length, at - base);
                         at += length;
                     }
                     if (tail < end) {
                         stage(tail, end, to);
-                        write(target.file, stage, 0, to - tail, tail - fileBase);
+                        write(target.file, stage, 0, to - tail, tail - base);
                     }
                 }
             }
             if (toDevice && !small) {
                 chain.sync(target.file).barrier();
             }
-            chain.run().throwIfFailed("flush", target.path, LogFormat.blockFloor(handed) - fileBase);
+            chain.run().throwIfFailed("flush", target.path, LogFormat.blockFloor(handed) - base);
             if (syncsItself) {
                 target.file.sync();
             }
@@ -711,7 +746,7 @@ public final class Log {
         handed = end;
         if (toDevice) {
             durable = end;
-            attestable = boundary;
+            attestable = Math.max(attestable, boundary);
             durableFlushes.increment();
         } else {
             bufferedFlushes.increment();
@@ -831,6 +866,7 @@ public final class Log {
     public List<End> ends() {
         appendLock.lock();
         try {
+            finishSwitch();
             List<End> ends = files.sealedEnds();
             ends.add(new End(file.number, published - fileBase));
             return ends;

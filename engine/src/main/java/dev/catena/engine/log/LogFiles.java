@@ -30,7 +30,12 @@ final class LogFiles implements AutoCloseable {
     private final long recycleBytesMax;
     private final Region zeros;
 
+    /** The file that is written to. */
     private LogFile current;
+
+    /** The one that takes records, if that is another one: the current one is sealed, but not yet durable. */
+    private @Nullable LogFile successor;
+
     private final List<LogFile> sealed = new ArrayList<>();
     private @Nullable LogFile next;
     private boolean nextFailed;
@@ -58,22 +63,28 @@ final class LogFiles implements AutoCloseable {
         return current;
     }
 
-    /** Seals the current file where its records end and goes on with the next one. */
-    synchronized LogFile advance(LogFile successor, long end) {
+    /** Goes on with the successor, when the current file is durable. */
+    synchronized LogFile advance() {
+        LogFile reached = successor;
+        if (reached == null) {
+            throw new AssertionError("no file follows");
+        }
         current.close();
-        current.seal(end);
         sealed.add(current);
-        current = successor;
-        return successor;
+        current = reached;
+        successor = null;
+        return reached;
     }
 
-    /** The file that comes next, made now if it was not made ahead. */
-    synchronized LogFile takeNext() {
+    /** Seals the current file where its records end, and has the next one take records, made now if it was not made ahead. */
+    synchronized LogFile takeNext(long end) {
         LogFile taken = next;
         if (taken == null) {
             taken = create(takeSpare(), LogFile.PIECE_BYTES);
         }
         next = null;
+        current.seal(end);
+        successor = taken;
         return taken;
     }
 
@@ -121,13 +132,16 @@ final class LogFiles implements AutoCloseable {
         }
     }
 
-    /** The numbers of the files that hold records not known to be in tables, the current one's last. */
+    /** The numbers of the files that hold records not known to be in tables, the newest last. */
     synchronized List<Long> numbers() {
         List<Long> held = new ArrayList<>();
         for (LogFile file : sealed) {
             held.add(file.number);
         }
         held.add(current.number);
+        if (successor != null) {
+            held.add(successor.number);
+        }
         return held;
     }
 
@@ -136,6 +150,9 @@ final class LogFiles implements AutoCloseable {
         List<Log.End> ends = new ArrayList<>();
         for (LogFile file : sealed) {
             ends.add(new Log.End(file.number, file.end()));
+        }
+        if (successor != null) {
+            ends.add(new Log.End(current.number, current.end()));
         }
         return ends;
     }
@@ -191,6 +208,9 @@ final class LogFiles implements AutoCloseable {
     @Override
     public synchronized void close() {
         current.close();
+        if (successor != null) {
+            successor.close(); // writing failed
+        }
         if (next != null) {
             next.close();
             directory.delete(next.path);
