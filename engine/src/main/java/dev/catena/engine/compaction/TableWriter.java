@@ -239,6 +239,7 @@ public final class TableWriter {
                 made = new TableBuilder(
                         runtime,
                         file,
+                        number,
                         options.blockBytes(),
                         lastLevel ? options.lastLevelFilterBitsPerKey() : options.filterBitsPerKey(),
                         lastLevel ? options.lastLevelCompression() : options.compression(),

@@ -26,24 +26,26 @@ final class Frame {
     }
 
     /**
-     * Fills in the header of a frame whose payload follows it in memory; the frame is going to start at {@code offset}.
+     * Fills in the header of a frame whose payload follows it in memory.
      *
+     * @param place that seeds its checksum: see {@link TableFormat}
      * @param codec what packed the payload; 0 when it is the raw bytes
      */
-    static void seal(long frame, long offset, int storedBytes, int rawBytes, int codec) {
+    static void seal(long frame, long place, int storedBytes, int rawBytes, int codec) {
         Memory.putInt(frame + TableFormat.FRAME_STORED, storedBytes);
         Memory.putInt(frame + TableFormat.FRAME_RAW, rawBytes | codec << TableFormat.FRAME_CODEC_SHIFT);
-        Memory.putLong(frame, hash(frame, offset, storedBytes));
+        Memory.putLong(frame, hash(frame, place, storedBytes));
     }
 
     /**
      * Checks sizes and checksum.
      *
+     * @param place that seeds its checksum
      * @param bytes of the frame, as known from where the next one starts
      */
-    static void verify(Path file, long offset, long frame, long bytes) {
+    static void verify(Path file, long offset, long place, long frame, long bytes) {
         checkSizes(file, offset, frame, bytes);
-        long found = hash(frame, offset, storedBytes(frame));
+        long found = hash(frame, place, storedBytes(frame));
         long expected = Memory.getLong(frame);
         if (found != expected) {
             throw new CorruptionException(
@@ -94,11 +96,11 @@ final class Frame {
         }
     }
 
-    private static long hash(long frame, long offset, long storedBytes) {
+    private static long hash(long frame, long place, long storedBytes) {
         return Xxh64.hash(
                 Memory.ALL,
                 frame + TableFormat.FRAME_STORED,
                 TableFormat.FRAME_HEADER - TableFormat.FRAME_STORED + storedBytes,
-                offset);
+                place);
     }
 }

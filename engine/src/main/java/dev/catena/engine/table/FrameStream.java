@@ -10,11 +10,13 @@ import dev.catena.io.chain.ChunkReader;
 import dev.catena.io.chain.ChunkTail;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A table's frames from the first on, read past the cache in chunks whose checksums were verified by the chain that read them, several
- * ahead. A frame inside one chunk is given where it is; one that straddles chunks is put together in a buffer.
+ * A table's data frames, read past the cache in chunks whose checksums were verified by the chain that read them, several ahead. What lies
+ * between them is passed over. A frame inside one chunk is given where it is; one that straddles chunks is put together in a buffer.
  *
  * <p>Not thread safe.
  */
@@ -26,7 +28,13 @@ final class FrameStream implements AutoCloseable {
 
     private final Path path;
     private final ChunkReader chunks;
+    private final List<TableReader.Extent> extents;
     private final Buffer straddling = new Buffer(64 << 10, OWNER);
+
+    /** The number of the extent that frames are taken from, and where it ends. */
+    private int extent = -1;
+
+    private long limit;
 
     /** The part of the current chunk that no frame was taken from yet. */
     private long at;
@@ -41,29 +49,26 @@ final class FrameStream implements AutoCloseable {
     private long offset;
     private boolean hasSlack;
 
-    /** Bytes at the beginning of the first chunk that are not asked for. */
-    private long skipped;
-
-    /** The whole body. */
-    FrameStream(TableReader table, ChainRuntime runtime, int readAheadChunks) {
-        this(table, runtime, readAheadChunks, 0, table.layout().bodyBytes());
-    }
-
-    /** From where a frame starts to where one ends. */
-    FrameStream(TableReader table, ChainRuntime runtime, int readAheadChunks, long from, long to) {
+    /** Of extents that ascend; with {@link #drain} all chunks of the body are verified. */
+    FrameStream(
+            TableReader table,
+            ChainRuntime runtime,
+            int readAheadChunks,
+            List<TableReader.Extent> extents,
+            boolean isWhole) {
         path = table.path();
-        position = from;
-        skipped = from % TableFormat.CHUNK_BYTES;
-        long endOfChunk = (to + TableFormat.CHUNK_BYTES - 1) / TableFormat.CHUNK_BYTES * TableFormat.CHUNK_BYTES;
+        this.extents = extents;
+        long bodyBytes = table.layout().bodyBytes();
+        int[] wanted = isWhole
+                ? ChunkReader.all(bodyBytes)
+                : extents.stream()
+                        .flatMapToInt(
+                                extent -> IntStream.rangeClosed(chunkOf(extent.start()), chunkOf(extent.end() - 1)))
+                        .distinct()
+                        .toArray();
         boolean good = false;
         try (ChunkTail tail = table.readTail()) {
-            chunks = new ChunkReader(
-                    runtime,
-                    table.file(),
-                    tail.checksums(),
-                    Math.min(endOfChunk, table.layout().bodyBytes()),
-                    from / TableFormat.CHUNK_BYTES,
-                    readAheadChunks);
+            chunks = new ChunkReader(runtime, table.file(), tail.checksums(), bodyBytes, wanted, readAheadChunks);
             good = true;
         } catch (ChainIoException e) {
             throw TableLayout.failure(e);
@@ -74,19 +79,23 @@ final class FrameStream implements AutoCloseable {
         }
     }
 
-    /**
-     * Moves to the next frame; its sizes are checked, its own checksum is not.
-     *
-     * @param limit where frames end in the file
-     * @return false at the limit
-     */
-    boolean advance(long limit) {
-        offset = position;
-        if (offset == limit) {
-            return false;
+    private static int chunkOf(long offset) {
+        return Math.toIntExact(offset / TableFormat.CHUNK_BYTES);
+    }
+
+    /** Moves to the next frame; its sizes are checked, its own checksum is not. False at the end. */
+    boolean advance() {
+        if (position == limit) {
+            if (extent + 1 == extents.size()) {
+                return false;
+            }
+            extent++;
+            pass(extents.get(extent).start() - position);
+            limit = extents.get(extent).end();
         }
+        offset = position;
         if (limit - offset < TableFormat.FRAME_HEADER) {
-            throw overrun(limit, TableFormat.FRAME_HEADER);
+            throw overrun(TableFormat.FRAME_HEADER);
         }
         if (at == end) {
             nextChunk();
@@ -99,14 +108,14 @@ final class FrameStream implements AutoCloseable {
                 at += bytes;
                 position += bytes;
                 hasSlack = end - at >= Block.SLACK;
-                checkSizes(limit);
+                checkSizes();
                 return true;
             }
         }
         gather(0, TableFormat.FRAME_HEADER);
         bytes = TableFormat.FRAME_HEADER + Frame.storedBytes(straddling.address());
         frame = straddling.address();
-        checkSizes(limit);
+        checkSizes();
         straddling.ensure(bytes + Block.SLACK, TableFormat.FRAME_HEADER);
         frame = straddling.address();
         hasSlack = true;
@@ -115,14 +124,15 @@ final class FrameStream implements AutoCloseable {
     }
 
     /** Reads what is left, to have it verified. */
-    void drain(long bodyBytes) {
-        position += end - at;
-        at = end;
-        while (position < bodyBytes) {
-            nextChunk();
-            position += end - at;
+    void drain() {
+        while (readChunk() != null) {
             at = end;
         }
+    }
+
+    /** The number of the extent that the frame is from. */
+    int extent() {
+        return extent;
     }
 
     /** Where the frame is in memory, until the next move. */
@@ -166,15 +176,31 @@ final class FrameStream implements AutoCloseable {
         }
     }
 
+    /** Leaves bytes out; if they go on behind the chunk, the next one is the one where they end. */
+    private void pass(long left) {
+        position += left;
+        at = Math.min(end, at + left);
+    }
+
+    /** Goes on in the chunk with the position. */
     private void nextChunk() {
-        try {
-            @Nullable MemorySegment chunk = chunks.next();
+        while (true) {
+            MemorySegment chunk = readChunk();
             if (chunk == null) {
                 throw new CorruptionException(path, position, "more blocks", "the end of the body");
             }
-            at = chunk.address() + skipped;
-            end = chunk.address() + chunk.byteSize();
-            skipped = 0;
+            long skipped = position - chunks.chunkOffset();
+            if (skipped < chunk.byteSize()) {
+                at = chunk.address() + skipped;
+                end = chunk.address() + chunk.byteSize();
+                return;
+            }
+        }
+    }
+
+    private @Nullable MemorySegment readChunk() {
+        try {
+            return chunks.next();
         } catch (ChunkMismatchException e) {
             throw TableLayout.corruption(e);
         } catch (ChainIoException e) {
@@ -182,14 +208,14 @@ final class FrameStream implements AutoCloseable {
         }
     }
 
-    private void checkSizes(long limit) {
+    private void checkSizes() {
         if (bytes > limit - offset) {
-            throw overrun(limit, bytes);
+            throw overrun(bytes);
         }
         Frame.checkSizes(path, offset, frame, bytes);
     }
 
-    private CorruptionException overrun(long limit, long bytes) {
+    private CorruptionException overrun(long bytes) {
         return new CorruptionException(
                 path, offset, "a block of " + (limit - offset) + " bytes at most", "one of " + bytes);
     }

@@ -17,7 +17,7 @@ import java.nio.file.Path;
  * <pre>
  *  0  u32 count, u32 columns, u32 bytes c that all separators begin with, u32 0
  * 16  u64 word[count]                    the 8 bytes after the first c of each separator, as a big-endian number, zero-padded
- *     u64 offset[columns][count + 1]     where frames start in the file, and where the last one ends
+ *     u64 offset[columns][count + 1]     where frames start, and where the last one ends
  *     u32 end[count]                     where each separator's rest ends, counted from the first rest
  *     c bytes that all separators begin with
  *     the rest of each separator
@@ -25,7 +25,8 @@ import java.nio.file.Path;
  *
  * <p>In other orders than that of unsigned bytes separators are keys, c is 0, and the words mean nothing.
  *
- * <p>An index frame has one column, the data frames; the root has two, index frames and filter frames. A search compares the common
+ * <p>An index frame has one column, the data frames, counted from the partition's start; the root has one, the partitions. Before version 4
+ * of tables all offsets were those in the file, and the root had two columns, index frames and filter frames. A search compares the common
  * bytes once, then binary-searches the words, which lie close together, and looks at a rest only where words are equal.
  *
  * <p>Stateless; thread safe.
@@ -145,7 +146,8 @@ final class IndexBlock {
      * Checks that everything lies inside the block and that the frames of column c follow one another inside
      * [lows[c], highs[c]].
      */
-    static void check(Path file, long frameOffset, long block, long length, int columns, long[] lows, long[] highs) {
+    static void check(Path file, long frameOffset, long block, long length, long[] lows, long[] highs) {
+        int columns = lows.length;
         if (length < HEADER) {
             throw malformed(file, frameOffset, length + " bytes");
         }

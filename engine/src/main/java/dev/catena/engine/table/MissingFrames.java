@@ -30,7 +30,7 @@ public final class MissingFrames implements AutoCloseable {
 
     private record Name(long table, long offset) {}
 
-    private record Wanted(TableReader table, long offset, long end, TableReader.Kind kind) {
+    private record Wanted(TableReader table, int partition, long offset, long end, TableReader.Kind kind) {
         boolean isFollowedBy(Wanted next) {
             return next.table == table && next.offset == end;
         }
@@ -44,10 +44,10 @@ public final class MissingFrames implements AutoCloseable {
     public MissingFrames() {}
 
     /** The pinned block of a frame that is not in the cache; or 0, and it is noted, perhaps. The caller looks the cache up first. */
-    long pin(TableReader table, long offset, long end, TableReader.Kind kind) {
+    long pin(TableReader table, int partition, long offset, long end, TableReader.Kind kind) {
         if (table.reads().isFast()) {
             long began = System.nanoTime();
-            long handle = table.load(offset, end, kind);
+            long handle = table.load(partition, offset, end, kind);
             table.reads().readTook(System.nanoTime() - began);
             return handle;
         }
@@ -59,7 +59,7 @@ public final class MissingFrames implements AutoCloseable {
             }
             if (end - offset <= BlockCache.BUFFER_BYTES) {
                 known.put(name, NOTED);
-                noted.add(new Wanted(table, offset, end, kind));
+                noted.add(new Wanted(table, partition, offset, end, kind));
                 return 0;
             }
         } else if (state == NOTED) {
@@ -68,7 +68,7 @@ public final class MissingFrames implements AutoCloseable {
             table.cache().pinAgain(state);
             return state;
         }
-        return table.load(offset, end, kind);
+        return table.load(partition, offset, end, kind);
     }
 
     /** Reads what was noted. The tables are open as long as they were when it was noted: their version is pinned. */
@@ -135,7 +135,7 @@ public final class MissingFrames implements AutoCloseable {
     }
 
     private void keep(Wanted frame, long address) {
-        long handle = frame.table.admitRead(address, frame.offset, frame.end, frame.kind);
+        long handle = frame.table.admitRead(frame.partition, address, frame.offset, frame.end, frame.kind);
         if (handle != 0) {
             cache = frame.table.cache();
             known.put(new Name(frame.table.number(), frame.offset), handle);

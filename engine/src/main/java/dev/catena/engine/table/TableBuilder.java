@@ -22,9 +22,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Writes one table from entries given in order.
  *
- * <p>Data frames are handed to the chunk writer as they fill; what leads to them (filters, index) gathers in memory, about 2 % of
- * the data, and is written behind them by {@link #finish}. A frame's separator is known when the next key is: so the index is one
- * frame behind.
+ * <p>Data frames are handed to the chunk writer as they fill; what leads to those of a partition (filter, index) gathers in memory and
+ * is written behind them. A frame's separator is known when the next key is: so the index is one frame behind.
  *
  * <p>Not thread safe.
  */
@@ -42,9 +41,11 @@ public final class TableBuilder implements AutoCloseable {
 
     private final ChunkWriter writer;
     private final KeyOrder order;
+    private final long number;
     private final int blockBytes;
     private final int filterBitsPerKey;
     private final int filterProbes;
+    private final Compression compression;
     private final @Nullable Codec codec; // null to store blocks as they are
     private final @Nullable Compressor compressor;
 
@@ -56,30 +57,33 @@ public final class TableBuilder implements AutoCloseable {
     private int pendingKeyLength;
     private long pendingOffset = -1;
 
-    /** The partition that data frames are added to. */
+    /** The partition that data frames are added to: its index, which counts from its start, where that is, its stamp. */
     private final IndexBuilder partition;
 
+    private long start;
+    private long stamp;
     private long[] hashes = new long[1024];
     private int hashCount;
+    private final Buffer scratch = new Buffer(64 << 10, OWNER);
 
-    /** Finished partitions' raw payloads, one after another: written behind the data. */
-    private final Buffer filters = new Buffer(64 << 10, OWNER);
-
-    private final Buffer indexes = new Buffer(64 << 10, OWNER);
-    private final Buffer partitionKeys = new Buffer(4096, OWNER);
-    private long filtersBytes;
-    private long indexesBytes;
-    private long partitionKeysBytes;
-    private int partitions;
-    private long[] partitionEnds = new long[3 * 16];
-
-    private RangeDeletions ranges = RangeDeletions.NONE;
-    private byte[] smallestKey = new byte[0];
+    /** What the partition holds. */
     private long entries;
+
     private long garbage;
     private long smallestSequence = Long.MAX_VALUE;
     private long largestSequence;
     private long rawBytes;
+
+    /** What the partitions before it hold. */
+    private Partitions.Contents before = new Partitions.Contents(0, 0, Long.MAX_VALUE, 0, 0);
+
+    private final Partitions.Builder partitions = new Partitions.Builder();
+
+    /** The partitions' last keys, and where they start. */
+    private final IndexBuilder root;
+
+    private RangeDeletions ranges = RangeDeletions.NONE;
+    private byte[] smallestKey = new byte[0];
     private boolean finished;
     private boolean closed;
 
@@ -87,6 +91,7 @@ public final class TableBuilder implements AutoCloseable {
      * Begins a table.
      *
      * @param file new or truncated, opened for writing; stays the caller's to close
+     * @param number the table's, which no other table of the store has or had
      * @param blockBytes bytes of a data block before compression, about
      * @param filterBitsPerKey 0 for no filter
      * @param order that entries are given in
@@ -94,12 +99,17 @@ public final class TableBuilder implements AutoCloseable {
     public TableBuilder(
             ChainRuntime runtime,
             ChainFile file,
+            long number,
             int blockBytes,
             int filterBitsPerKey,
             Compression compression,
             KeyOrder order) {
         this.order = order;
-        partition = new IndexBuilder(1, order);
+        this.number = number;
+        this.compression = compression;
+        partition = new IndexBuilder(order);
+        root = new IndexBuilder(order);
+        stamp = Partitions.stamp(number, 0);
         this.blockBytes = blockBytes;
         this.filterBitsPerKey = filterBitsPerKey;
         filterProbes = filterBitsPerKey == 0 ? 0 : Filter.probes(filterBitsPerKey);
@@ -166,24 +176,26 @@ public final class TableBuilder implements AutoCloseable {
 
     /** Adds the next entry in order, given by addresses. @param checksum see {@link EntryChecksum} */
     public void add(long key, int keyLength, long trailer, long value, int valueLength, int checksum) {
-        if (entries == 0) {
-            smallestKey = Memory.toArray(key, keyLength);
-        }
         if (valueLength >= blockBytes && !block.isEmpty()) {
             // A big value has a block to itself, so that it is not read for its neighbours.
             finishBlock();
         }
-        boolean sameKey = entries > 0
+        boolean sameKey = entries() > 0
                 && keyLength == block.lastKeyLength()
                 && Keys.compare(block.lastKey(), keyLength, key, keyLength) == 0;
+        if (pendingOffset >= 0) {
+            addPending(key, keyLength);
+        }
+        if (entries == 0) {
+            partitions.begin(key, keyLength);
+            if (partitions.count() == 0) {
+                smallestKey = Memory.toArray(key, keyLength);
+            }
+        }
         if (sameKey || Keys.kind(trailer) != Keys.PUT) {
             garbage++;
         }
-        if (pendingOffset >= 0) {
-            addPending(key, keyLength);
-            sameKey &= hashCount > 0;
-        }
-        if (filterBitsPerKey > 0 && !sameKey) {
+        if (filterBitsPerKey > 0 && (!sameKey || entries == 0)) {
             if (hashCount == hashes.length) {
                 hashes = Arrays.copyOf(hashes, 2 * hashCount);
             }
@@ -214,114 +226,104 @@ public final class TableBuilder implements AutoCloseable {
     public long estimatedBytes() {
         return writer.position()
                 + block.payloadBytes()
-                + filtersBytes
-                + indexesBytes
                 + (long) hashCount * filterBitsPerKey / 8
                 + partition.separatorBytes()
                 + 20L * partition.count()
+                + root.separatorBytes()
+                + Partitions.bytesOf(root.count())
                 + TableFormat.BODY_ALIGNMENT;
     }
 
     /** Entries added. */
     public long entries() {
-        return entries;
+        return before.entries() + entries;
     }
 
     /** Writes the rest; the file is durable on return. At least one entry must have been added. */
     public TableProperties finish() {
-        if (finished || closed || entries == 0) {
+        if (finished || closed || entries() == 0) {
             throw new IllegalStateException("a table is finished once, after its first entry");
         }
         finished = true;
-        if (!block.isEmpty()) {
-            finishBlock();
-        }
+        endPartition();
         byte[] largestKey = lastKey();
-        if (pendingOffset >= 0) {
-            partition.add(pendingKey.address(), pendingKeyLength, pendingOffset, 0);
-            pendingOffset = -1;
+        long partitionsEnd = writer.position();
+        int rootBytes = root.finish(scratch, TableFormat.FRAME_HEADER, partitionsEnd);
+        writeFrame(scratch.address(), rootBytes, writer.position());
+        long rootEnd = writer.position();
+        int recordBytes = partitions.finish(scratch, TableFormat.FRAME_HEADER);
+        writeFrame(scratch.address(), recordBytes, rootEnd);
+        long recordsEnd = writer.position();
+        Partitions.Contents all = withRanges(before);
+        largestKey = addRanges(largestKey);
+        int propertiesBytes = properties(scratch, all, largestKey); // which may move the scratch
+        writeFrame(scratch.address(), propertiesBytes, recordsEnd);
+        long propertiesEnd = writer.position();
+        long rangesEnd = 0;
+        if (!ranges.isEmpty()) {
+            byte[] payload = RangeBlock.encode(ranges);
+            scratch.ensure(TableFormat.FRAME_HEADER + (long) payload.length, 0);
+            MemorySegment.copy(
+                    MemorySegment.ofArray(payload), 0, scratch.segment(), TableFormat.FRAME_HEADER, payload.length);
+            writeFrame(scratch.address(), payload.length, propertiesEnd);
+            rangesEnd = writer.position();
         }
-        finishPartition(writer.position());
 
-        long dataEnd = writer.position();
-        try (IndexBuilder root = new IndexBuilder(2, order);
-                Buffer scratch = new Buffer(64 << 10, OWNER)) {
-            long[] filterOffsets = writeAll(filters, 0, scratch);
-            long filterEnd = writer.position();
-            long[] indexOffsets = writeAll(indexes, 1, scratch);
-            long indexEnd = writer.position();
-
-            long keyStart = 0;
-            for (int i = 0; i < partitions; i++) {
-                long keyEnd = partitionEnds[3 * i + 2];
-                root.add(
-                        partitionKeys.address() + keyStart,
-                        (int) (keyEnd - keyStart),
-                        indexOffsets[i],
-                        filterProbes == 0 ? filterEnd : filterOffsets[i]);
-                keyStart = keyEnd;
-            }
-            int rootBytes = root.finish(scratch, TableFormat.FRAME_HEADER, indexEnd, filterEnd);
-            writeFrame(scratch.address(), rootBytes);
-            long rootEnd = writer.position();
-            largestKey = addRanges(largestKey);
-            int propertiesBytes = properties(scratch, largestKey); // which may move the scratch
-            writeFrame(scratch.address(), propertiesBytes);
-            long propertiesEnd = writer.position();
-            long rangesEnd = 0;
-            if (!ranges.isEmpty()) {
-                byte[] payload = RangeBlock.encode(ranges);
-                scratch.ensure(TableFormat.FRAME_HEADER + (long) payload.length, 0);
-                MemorySegment.copy(
-                        MemorySegment.ofArray(payload), 0, scratch.segment(), TableFormat.FRAME_HEADER, payload.length);
-                writeFrame(scratch.address(), payload.length);
-                rangesEnd = writer.position();
-            }
-
-            long bodyBytes = (writer.position() + TableFormat.BODY_ALIGNMENT - 1) & -(long) TableFormat.BODY_ALIGNMENT;
-            scratch.ensure(TableFormat.FOOTER_BYTES, 0);
-            MemorySegment footer = scratch.segment().asSlice(0, TableFormat.FOOTER_FILE_CHECKSUM);
-            footer.fill((byte) 0);
-            long f = footer.address();
-            Memory.putLong(f, TableFormat.MAGIC);
-            Memory.putInt(f + TableFormat.FOOTER_VERSION, TableFormat.VERSION);
-            Memory.putInt(f + TableFormat.FOOTER_CHUNK_BYTES, TableFormat.CHUNK_BYTES);
-            Memory.putLong(f + TableFormat.FOOTER_BODY_BYTES, bodyBytes);
-            Memory.putLong(f + TableFormat.FOOTER_DATA_END, dataEnd);
-            Memory.putLong(f + TableFormat.FOOTER_FILTER_END, filterEnd);
-            Memory.putLong(f + TableFormat.FOOTER_INDEX_END, indexEnd);
-            Memory.putLong(f + TableFormat.FOOTER_ROOT_END, rootEnd);
-            Memory.putLong(f + TableFormat.FOOTER_PROPERTIES_END, propertiesEnd);
-            Memory.putLong(f + TableFormat.FOOTER_RANGES_END, rangesEnd);
-            Memory.putLong(f + TableFormat.FOOTER_ENTRIES, entries);
-            Memory.putInt(f + TableFormat.FOOTER_FILTER_PROBES, filterProbes);
-            Memory.putLong(
-                    f + TableFormat.FOOTER_HASH, Xxh64.hash(Memory.ALL, f, TableFormat.FOOTER_HASH, TableFormat.MAGIC));
-            ChunkSummary summary = writer.finish(footer);
-            if (summary.bodyBytes() != bodyBytes) {
-                throw new AssertionError("the body has " + summary.bodyBytes() + " bytes, not " + bodyBytes);
-            }
-            return new TableProperties(
-                    summary.fileBytes(),
-                    summary.fileChecksum(),
-                    entries,
-                    garbage,
-                    smallestSequence,
-                    largestSequence,
-                    rawBytes,
-                    smallestKey,
-                    largestKey);
+        long bodyBytes = (writer.position() + TableFormat.BODY_ALIGNMENT - 1) & -(long) TableFormat.BODY_ALIGNMENT;
+        scratch.ensure(TableFormat.FOOTER_BYTES, 0);
+        MemorySegment footer = scratch.segment().asSlice(0, TableFormat.FOOTER_FILE_CHECKSUM);
+        footer.fill((byte) 0);
+        long f = footer.address();
+        Memory.putLong(f, TableFormat.MAGIC);
+        Memory.putInt(f + TableFormat.FOOTER_VERSION, TableFormat.VERSION);
+        Memory.putInt(f + TableFormat.FOOTER_CHUNK_BYTES, TableFormat.CHUNK_BYTES);
+        Memory.putLong(f + TableFormat.FOOTER_BODY_BYTES, bodyBytes);
+        Memory.putLong(f + TableFormat.FOOTER_DATA_END, partitionsEnd);
+        Memory.putLong(f + TableFormat.FOOTER_FILTER_END, partitionsEnd);
+        Memory.putLong(f + TableFormat.FOOTER_INDEX_END, partitionsEnd);
+        Memory.putLong(f + TableFormat.FOOTER_ROOT_END, rootEnd);
+        Memory.putLong(f + TableFormat.FOOTER_PROPERTIES_END, propertiesEnd);
+        Memory.putLong(f + TableFormat.FOOTER_RANGES_END, rangesEnd);
+        Memory.putLong(f + TableFormat.FOOTER_ENTRIES, all.entries());
+        Memory.putInt(f + TableFormat.FOOTER_FILTER_PROBES, filterProbes);
+        Memory.putLong(f + TableFormat.FOOTER_PARTITIONS_END, recordsEnd);
+        Memory.putInt(f + TableFormat.FOOTER_BLOCK_BYTES, blockBytes);
+        Memory.putInt(f + TableFormat.FOOTER_FILTER_BITS, filterBitsPerKey);
+        Memory.putInt(f + TableFormat.FOOTER_COMPRESSION, TableFormat.number(compression));
+        Memory.putLong(
+                f + TableFormat.FOOTER_HASH, Xxh64.hash(Memory.ALL, f, TableFormat.FOOTER_HASH, TableFormat.MAGIC));
+        ChunkSummary summary = writer.finish(footer);
+        if (summary.bodyBytes() != bodyBytes) {
+            throw new AssertionError("the body has " + summary.bodyBytes() + " bytes, not " + bodyBytes);
         }
+        return new TableProperties(
+                summary.fileBytes(),
+                summary.fileChecksum(),
+                all.entries(),
+                all.garbage(),
+                all.smallestSequence(),
+                all.largestSequence(),
+                all.rawBytes(),
+                smallestKey,
+                largestKey);
     }
 
-    /** Counts the deletions of ranges in, and returns the largest key that they or the entries concern. */
-    private byte[] addRanges(byte[] largestEntry) {
+    /** Counts the deletions of ranges in. */
+    private Partitions.Contents withRanges(Partitions.Contents of) {
+        long count = of.garbage();
+        long smallest = of.smallestSequence();
+        long largest = of.largestSequence();
         for (int i = 0; i < ranges.count(); i++) {
             long[] sequences = ranges.sequences(i);
-            garbage += sequences.length;
-            largestSequence = Math.max(largestSequence, sequences[0]);
-            smallestSequence = Math.min(smallestSequence, sequences[sequences.length - 1]);
+            count += sequences.length;
+            largest = Math.max(largest, sequences[0]);
+            smallest = Math.min(smallest, sequences[sequences.length - 1]);
         }
+        return new Partitions.Contents(of.entries(), count, smallest, largest, of.rawBytes());
+    }
+
+    /** Has the smallest key be one that a range or an entry concerns, and returns the largest such key. */
+    private byte[] addRanges(byte[] largestEntry) {
         if (ranges.isEmpty()) {
             return largestEntry;
         }
@@ -336,15 +338,15 @@ public final class TableBuilder implements AutoCloseable {
     }
 
     /** Lays the properties out behind a frame header's room and returns their bytes. */
-    private int properties(Buffer to, byte[] largestKey) {
+    private int properties(Buffer to, Partitions.Contents all, byte[] largestKey) {
         int bytes = TableFormat.PROPERTIES_BYTES + smallestKey.length + largestKey.length;
         to.ensure(TableFormat.FRAME_HEADER + (long) bytes, 0);
         long p = to.address() + TableFormat.FRAME_HEADER;
-        Memory.putLong(p, entries);
-        Memory.putLong(p + 8, garbage);
-        Memory.putLong(p + 16, smallestSequence);
-        Memory.putLong(p + 24, largestSequence);
-        Memory.putLong(p + 32, rawBytes);
+        Memory.putLong(p, all.entries());
+        Memory.putLong(p + 8, all.garbage());
+        Memory.putLong(p + 16, all.smallestSequence());
+        Memory.putLong(p + 24, all.largestSequence());
+        Memory.putLong(p + 32, all.rawBytes());
         Memory.putInt(p + 40, smallestKey.length);
         Memory.putInt(p + 44, largestKey.length);
         p += TableFormat.PROPERTIES_BYTES;
@@ -353,26 +355,9 @@ public final class TableBuilder implements AutoCloseable {
         return bytes;
     }
 
-    /** Writes a frame for each partition's payload and returns where each starts. */
-    private long[] writeAll(Buffer payloads, int column, Buffer scratch) {
-        long[] offsets = new long[partitions];
-        long start = 0;
-        for (int i = 0; i < partitions; i++) {
-            long end = partitionEnds[3 * i + column];
-            offsets[i] = writer.position();
-            if (end > start) {
-                scratch.ensure(TableFormat.FRAME_HEADER + end - start, 0);
-                Memory.copy(payloads.address() + start, scratch.address() + TableFormat.FRAME_HEADER, end - start);
-                writeFrame(scratch.address(), (int) (end - start));
-            }
-            start = end;
-        }
-        return offsets;
-    }
-
     private void finishBlock() {
         int raw = block.finish();
-        long offset = writer.position();
+        long offset = writer.position() - start;
         boolean smaller = false;
         if (codec != null && compressor != null && raw <= COMPRESSED_MAX) {
             int bound = compressor.maxCompressedLength(raw);
@@ -384,12 +369,12 @@ public final class TableBuilder implements AutoCloseable {
             // Unless an eighth is saved, unpacking costs more than it is worth.
             smaller = stored <= raw - raw / 8;
             if (smaller) {
-                Frame.seal(frame, offset, stored, raw, codec.number);
+                Frame.seal(frame, stamp + offset, stored, raw, codec.number);
                 writer.write(Memory.ALL, frame, TableFormat.FRAME_HEADER + (long) stored);
             }
         }
         if (!smaller) {
-            writeFrame(block.payload() - TableFormat.FRAME_HEADER, raw);
+            writeFrame(block.payload() - TableFormat.FRAME_HEADER, raw, stamp + offset);
         }
         pendingKey.ensure(block.lastKeyLength(), 0);
         Memory.copy(block.lastKey(), pendingKey.address(), block.lastKeyLength());
@@ -400,23 +385,29 @@ public final class TableBuilder implements AutoCloseable {
     }
 
     /** Writes a frame whose payload lies behind its header's room, uncompressed. */
-    private void writeFrame(long frame, int bytes) {
-        Frame.seal(frame, writer.position(), bytes, bytes, 0);
+    private void writeFrame(long frame, int bytes, long place) {
+        Frame.seal(frame, place, bytes, bytes, 0);
         writer.write(Memory.ALL, frame, TableFormat.FRAME_HEADER + (long) bytes);
     }
 
-    /** Gives the frame that waits its separator, now that the key after it is known. */
+    /** Gives the frame that waits its separator, now that the key after it is known. A partition's last one is its last key. */
     private void addPending(long nextKey, int nextLength) {
-        if (order == KeyOrder.BYTES) {
-            pendingKeyLength = shorten(pendingKey.address(), pendingKeyLength, nextKey, nextLength);
-        }
-        partition.add(pendingKey.address(), pendingKeyLength, pendingOffset, 0);
-        pendingOffset = -1;
-        if (partition.count() >= TableFormat.PARTITION_FRAMES
+        boolean isLast = partition.count() + 1 >= TableFormat.PARTITION_FRAMES
                 || hashCount >= TableFormat.PARTITION_KEYS
-                || partition.separatorBytes() >= TableFormat.PARTITION_SEPARATOR_BYTES) {
-            finishPartition(writer.position());
+                || partition.separatorBytes() + pendingKeyLength >= TableFormat.PARTITION_SEPARATOR_BYTES;
+        if (isLast) {
+            endPartition();
+        } else {
+            if (order == KeyOrder.BYTES) {
+                pendingKeyLength = shorten(pendingKey.address(), pendingKeyLength, nextKey, nextLength);
+            }
+            addSeparator();
         }
+    }
+
+    private void addSeparator() {
+        partition.add(pendingKey.address(), pendingKeyLength, pendingOffset);
+        pendingOffset = -1;
     }
 
     /**
@@ -439,30 +430,47 @@ public final class TableBuilder implements AutoCloseable {
         return length;
     }
 
-    private void finishPartition(long dataEnd) {
+    /** Writes what is left of the partition, its filter and its index, and begins the next one; nothing if it is empty. */
+    private void endPartition() {
+        if (!block.isEmpty()) {
+            finishBlock();
+        }
+        if (entries == 0) {
+            return;
+        }
+        addSeparator();
+        long filterStart = writer.position();
         if (filterBitsPerKey > 0) {
             int bytes = Filter.bytes(hashCount, filterBitsPerKey);
-            filters.ensure(filtersBytes + bytes, filtersBytes);
-            long filter = filters.address() + filtersBytes;
-            filters.segment().asSlice(filtersBytes, bytes).fill((byte) 0);
+            scratch.ensure(TableFormat.FRAME_HEADER + (long) bytes, 0);
+            long filter = scratch.address() + TableFormat.FRAME_HEADER;
+            scratch.segment().asSlice(TableFormat.FRAME_HEADER, bytes).fill((byte) 0);
             for (int i = 0; i < hashCount; i++) {
                 Filter.add(filter, bytes, filterProbes, hashes[i]);
             }
-            filtersBytes += bytes;
+            writeFrame(scratch.address(), bytes, stamp + filterStart - start);
         }
-        hashCount = 0;
-        indexesBytes += partition.finish(indexes, indexesBytes, dataEnd, 0);
-        partitionKeys.ensure(partitionKeysBytes + pendingKeyLength, partitionKeysBytes);
-        Memory.copy(pendingKey.address(), partitionKeys.address() + partitionKeysBytes, pendingKeyLength);
-        partitionKeysBytes += pendingKeyLength;
-        if (3 * partitions == partitionEnds.length) {
-            partitionEnds = Arrays.copyOf(partitionEnds, 2 * partitionEnds.length);
-        }
-        partitionEnds[3 * partitions] = filtersBytes;
-        partitionEnds[3 * partitions + 1] = indexesBytes;
-        partitionEnds[3 * partitions + 2] = partitionKeysBytes;
-        partitions++;
+        long indexStart = writer.position();
+        int bytes = partition.finish(scratch, TableFormat.FRAME_HEADER, filterStart - start);
+        writeFrame(scratch.address(), bytes, stamp + indexStart - start);
+        Partitions.Contents contents =
+                new Partitions.Contents(entries, garbage, smallestSequence, largestSequence, rawBytes);
+        root.add(block.lastKey(), block.lastKeyLength(), start);
+        partitions.add(start, filterStart, indexStart, writer.position(), stamp, contents);
+        before = before.with(contents);
+        beginPartition();
+    }
+
+    private void beginPartition() {
+        start = writer.position();
+        stamp = Partitions.stamp(number, partitions.count());
         partition.clear();
+        hashCount = 0;
+        entries = 0;
+        garbage = 0;
+        smallestSequence = Long.MAX_VALUE;
+        largestSequence = 0;
+        rawBytes = 0;
     }
 
     /** Frees buffers; a builder not finished leaves a file that no reader opens. */
@@ -480,8 +488,8 @@ public final class TableBuilder implements AutoCloseable {
         compressed.close();
         pendingKey.close();
         partition.close();
-        filters.close();
-        indexes.close();
-        partitionKeys.close();
+        scratch.close();
+        partitions.close();
+        root.close();
     }
 }

@@ -24,6 +24,9 @@ final class TableIterator extends BlockWalk {
 
     private long index;
 
+    /** What its offsets count from. */
+    private long start;
+
     /** Frame in the partition that the cursor is in, -1 for none. */
     private int frame = -1;
 
@@ -85,15 +88,14 @@ final class TableIterator extends BlockWalk {
             if (handle == 0) {
                 return false;
             }
-            index = handle;
-            partition = to;
+            enterPartition(to, handle);
         }
         if (to < table.partitions()) {
             long block = BlockCache.address(index);
             int wanted = Math.min(IndexBlock.search(table.order(), block, key, length), IndexBlock.count(block) - 1);
             if (wanted != frame || !indexed) {
-                long offset = IndexBlock.offset(block, 0, wanted);
-                long handle = table.pinData(offset, IndexBlock.offset(block, 0, wanted + 1), missing);
+                long offset = start + IndexBlock.offset(block, 0, wanted);
+                long handle = table.pinData(to, offset, start + IndexBlock.offset(block, 0, wanted + 1), missing);
                 leaveFrame();
                 if (handle == 0) {
                     return false;
@@ -166,9 +168,14 @@ final class TableIterator extends BlockWalk {
         if (to < 0 || to == table.partitions()) {
             return false;
         }
-        index = table.pinIndex(to);
-        partition = to;
+        enterPartition(to, table.pinIndex(to));
         return true;
+    }
+
+    private void enterPartition(int to, long handle) {
+        index = handle;
+        partition = to;
+        start = table.start(to);
     }
 
     /** Stands before the first entry of a frame of the partition, on the way forward or backward. */
@@ -179,11 +186,11 @@ final class TableIterator extends BlockWalk {
         }
         leaveFrame();
         long block = BlockCache.address(index);
-        long offset = IndexBlock.offset(block, 0, to);
-        long end = IndexBlock.offset(block, 0, to + 1);
+        long offset = start + IndexBlock.offset(block, 0, to);
+        long end = start + IndexBlock.offset(block, 0, to + 1);
         long handle = table.pinDataIfCached(offset);
         if (handle == 0 && blocksRead < READ_AHEAD_AFTER) {
-            handle = table.pinData(offset, end);
+            handle = table.pinData(partition, offset, end);
             blocksRead++;
         }
         if (handle != 0) {
@@ -239,23 +246,23 @@ final class TableIterator extends BlockWalk {
         if (offset < aheadStart || end > aheadEnd) {
             long left = backward ? end : table.layout().dataEnd() - offset;
             long length = Math.max(bytes, Math.min(aheadBytes, left));
-            long start = backward ? end - length : offset;
+            long from = backward ? end - length : offset;
             aheadBytes = Math.min(2 * aheadBytes, READ_AHEAD_MAX);
             aheadStart = 0;
             aheadEnd = 0;
             ahead.shrink(Math.max(length, READ_AHEAD_MAX));
             ahead.ensure(length, 0);
-            table.readFully(ahead.segment(), length, start);
-            aheadStart = start;
-            aheadEnd = start + length;
+            table.readFully(ahead.segment(), length, from);
+            aheadStart = from;
+            aheadEnd = from + length;
         }
         long from = ahead.address() + (offset - aheadStart);
-        Frame.verify(table.path(), offset, from, bytes);
+        Frame.verify(table.path(), offset, table.place(partition, offset), from, bytes);
         long raw = Frame.rawBytes(from);
         unpacked.shrink(Math.max(raw + Block.SLACK, READ_AHEAD_MAX));
         unpacked.ensure(raw + Block.SLACK, 0);
         Frame.unpack(table.path(), offset, from, unpacked.address());
-        table.checkPayload(offset, unpacked.address(), raw, TableReader.Kind.DATA);
+        table.checkPayload(partition, offset, unpacked.address(), raw, TableReader.Kind.DATA);
         if (backward) {
             unpacked.ensure(Block.indexedBytes(unpacked.address(), (int) raw) + Block.SLACK, raw);
             Block.index(table.path(), offset, unpacked.address(), (int) raw);

@@ -15,29 +15,39 @@ import java.nio.file.Path;
 /**
  * Where a table's parts lie, from its footer.
  *
+ * @param version of the format
  * @param fileBytes the file's size
  * @param bodyBytes bytes of the body, a multiple of 4096; the checksum table follows
- * @param dataEnd where data frames end and filter frames begin
- * @param filterEnd where filter frames end and index frames begin
- * @param indexEnd where index frames end and the root begins
- * @param rootEnd where the root ends and the properties begin
+ * @param dataEnd where data frames end; from version 4 on, where partitions end
+ * @param filterEnd where filter frames end; from version 4 on, the same
+ * @param indexEnd where index frames end and the root begins; from version 4 on, the same
+ * @param rootEnd where the root ends
+ * @param partitionsEnd where the partitions frame ends, which follows, and the properties begin; before version 4 the root's end
  * @param propertiesEnd where the properties end
  * @param rangesEnd where deletions of ranges end, which follow; 0 when there are none
  * @param entries versions in the table
  * @param filterProbes bits tested for a key, 0 where there are no filters
+ * @param blockBytes bytes of a data block, about; 0 before version 4, as are the next two
+ * @param filterBits of a key
+ * @param compression as {@link TableFormat#number}
  * @param fileChecksum sum of the chunks' checksums
  */
 record TableLayout(
+        int version,
         long fileBytes,
         long bodyBytes,
         long dataEnd,
         long filterEnd,
         long indexEnd,
         long rootEnd,
+        long partitionsEnd,
         long propertiesEnd,
         long rangesEnd,
         long entries,
         int filterProbes,
+        int blockBytes,
+        int filterBits,
+        int compression,
         long fileChecksum) {
     /**
      * Reads and checks checksum table and footer.
@@ -110,17 +120,24 @@ record TableLayout(
                             + TableFormat.CHUNK_BYTES,
                     "version " + version + " in chunks of " + chunkBytes);
         }
+        boolean hasPartitions = version >= TableFormat.VERSION_PARTITIONS;
         TableLayout layout = new TableLayout(
+                version,
                 fileBytes,
                 Memory.getLong(footer + TableFormat.FOOTER_BODY_BYTES),
                 Memory.getLong(footer + TableFormat.FOOTER_DATA_END),
                 Memory.getLong(footer + TableFormat.FOOTER_FILTER_END),
                 Memory.getLong(footer + TableFormat.FOOTER_INDEX_END),
                 Memory.getLong(footer + TableFormat.FOOTER_ROOT_END),
+                Memory.getLong(
+                        footer + (hasPartitions ? TableFormat.FOOTER_PARTITIONS_END : TableFormat.FOOTER_ROOT_END)),
                 Memory.getLong(footer + TableFormat.FOOTER_PROPERTIES_END),
                 Memory.getLong(footer + TableFormat.FOOTER_RANGES_END),
                 Memory.getLong(footer + TableFormat.FOOTER_ENTRIES),
                 Memory.getInt(footer + TableFormat.FOOTER_FILTER_PROBES),
+                hasPartitions ? Memory.getInt(footer + TableFormat.FOOTER_BLOCK_BYTES) : 0,
+                hasPartitions ? Memory.getInt(footer + TableFormat.FOOTER_FILTER_BITS) : 0,
+                hasPartitions ? Memory.getInt(footer + TableFormat.FOOTER_COMPRESSION) : 0,
                 Memory.getLong(footer + TableFormat.FOOTER_FILE_CHECKSUM));
         if (!layout.isPlausible()) {
             throw new CorruptionException(path, offset, "a footer with parts in order", layout.toString());
@@ -133,12 +150,20 @@ record TableLayout(
         return Math.max(propertiesEnd, rangesEnd);
     }
 
+    /** Whether partitions are as they can be copied. */
+    boolean hasPartitions() {
+        return version >= TableFormat.VERSION_PARTITIONS;
+    }
+
     private boolean isPlausible() {
         return dataEnd > TableFormat.FRAME_HEADER
                 && filterEnd >= dataEnd
-                && indexEnd > filterEnd + TableFormat.FRAME_HEADER
+                && (hasPartitions()
+                        ? indexEnd == dataEnd && indexEnd == filterEnd
+                        : indexEnd > filterEnd + TableFormat.FRAME_HEADER)
                 && rootEnd > indexEnd + TableFormat.FRAME_HEADER
-                && propertiesEnd > rootEnd + TableFormat.FRAME_HEADER
+                && (hasPartitions() ? partitionsEnd > rootEnd + TableFormat.FRAME_HEADER : partitionsEnd == rootEnd)
+                && propertiesEnd > partitionsEnd + TableFormat.FRAME_HEADER
                 && (rangesEnd == 0 || rangesEnd > propertiesEnd + TableFormat.FRAME_HEADER)
                 && bodyBytes >= partsEnd()
                 && bodyBytes % TableFormat.BODY_ALIGNMENT == 0

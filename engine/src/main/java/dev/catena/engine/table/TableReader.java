@@ -58,6 +58,10 @@ public final class TableReader {
     private final TableLayout layout;
     private final MemorySegment rootMemory;
     private final long root;
+
+    /** Where partitions lie: see {@link Partitions}. */
+    private final long places;
+
     private final int partitions;
     private final TableProperties properties;
     private final RangeDeletions ranges;
@@ -77,41 +81,78 @@ public final class TableReader {
         MemorySegment frames = cache.takeBuffer(bytes);
         try {
             readFully(frames, bytes, rootOffset);
-            long propertiesOffset = layout.rootEnd();
             long rootFrame = frames.address();
-            Frame.verify(path, rootOffset, rootFrame, propertiesOffset - rootOffset);
+            verify(rootOffset, rootFrame, layout.rootEnd());
+            long propertiesOffset = layout.partitionsEnd();
             long propertiesFrame = rootFrame + propertiesOffset - rootOffset;
-            Frame.verify(path, propertiesOffset, propertiesFrame, layout.propertiesEnd() - propertiesOffset);
+            verify(propertiesOffset, propertiesFrame, layout.propertiesEnd());
             properties = readProperties(propertiesOffset, propertiesFrame);
             ranges = layout.rangesEnd() == 0
                     ? RangeDeletions.NONE
                     : readRanges(rootFrame + layout.propertiesEnd() - rootOffset);
-
-            long rootBytes = Frame.rawBytes(rootFrame);
-            rootMemory = NativeMemory.allocate(rootBytes + Block.SLACK, OWNER);
-            boolean good = false;
-            try {
-                root = rootMemory.address();
-                Frame.unpack(path, rootOffset, rootFrame, root);
-                IndexBlock.check(
-                        path,
-                        rootOffset,
-                        root,
-                        rootBytes,
-                        2,
-                        new long[] {layout.filterEnd(), layout.dataEnd()},
-                        new long[] {layout.indexEnd(), layout.filterEnd()});
-                partitions = IndexBlock.count(root);
-                good = true;
-            } finally {
-                if (!good) {
-                    NativeMemory.free(rootMemory);
-                }
-            }
+            rootMemory = readRoot(rootOffset, rootFrame);
+            root = rootMemory.address();
+            places = root + placesAt(Frame.rawBytes(rootFrame));
+            partitions = IndexBlock.count(root);
         } finally {
             cache.free(frames);
         }
         cache.account().charge(Owner.TABLES, rootMemory.byteSize());
+    }
+
+    /** Where the places of partitions are in memory, behind a root of so many bytes. */
+    private static long placesAt(long rootBytes) {
+        return (rootBytes + Block.SLACK + 7) & -8L;
+    }
+
+    private void verify(long offset, long frame, long end) {
+        Frame.verify(path, offset, offset, frame, end - offset);
+    }
+
+    /** The root, and behind it the places of partitions. */
+    private MemorySegment readRoot(long offset, long frame) {
+        long rootBytes = Frame.rawBytes(frame);
+        long payload = plain(offset, frame);
+        boolean hasPartitions = layout.hasPartitions();
+        IndexBlock.check(
+                path,
+                offset,
+                payload,
+                rootBytes,
+                hasPartitions ? new long[] {0} : new long[] {layout.filterEnd(), layout.dataEnd()},
+                hasPartitions ? new long[] {layout.dataEnd()} : new long[] {layout.indexEnd(), layout.filterEnd()});
+        int count = IndexBlock.count(payload);
+        long placesFrame = frame + layout.rootEnd() - offset;
+        long placesBytes = Partitions.bytesOf(count);
+        if (hasPartitions) {
+            verify(layout.rootEnd(), placesFrame, layout.partitionsEnd());
+            placesBytes = Frame.rawBytes(placesFrame);
+            Partitions.check(
+                    path,
+                    layout.rootEnd(),
+                    plain(layout.rootEnd(), placesFrame),
+                    placesBytes,
+                    count,
+                    layout.dataEnd(),
+                    layout.filterProbes() > 0);
+        }
+        MemorySegment memory = NativeMemory.allocate(placesAt(rootBytes) + placesBytes, OWNER);
+        long to = memory.address();
+        Memory.copy(payload, to, rootBytes);
+        if (hasPartitions) {
+            Memory.copy(placesFrame + TableFormat.FRAME_HEADER, to + placesAt(rootBytes), placesBytes);
+        } else {
+            Partitions.of(payload, to + placesAt(rootBytes));
+        }
+        return memory;
+    }
+
+    /** The payload of a frame that is never packed. */
+    private long plain(long offset, long frame) {
+        if (!Frame.isPlain(frame)) {
+            throw new CorruptionException(path, offset, "a frame that is not packed", "a packed one");
+        }
+        return frame + TableFormat.FRAME_HEADER;
     }
 
     /**
@@ -192,10 +233,12 @@ public final class TableReader {
             try {
                 long block = BlockCache.address(index);
                 int count = IndexBlock.count(block);
+                long start = start(partition);
                 for (int i = IndexBlock.search(order, block, key, keyLength); i < count; i++) {
                     Lookup result = getFromFrame(
-                            IndexBlock.offset(block, 0, i),
-                            IndexBlock.offset(block, 0, i + 1),
+                            partition,
+                            start + IndexBlock.offset(block, 0, i),
+                            start + IndexBlock.offset(block, 0, i + 1),
                             key,
                             keyLength,
                             trailer,
@@ -217,8 +260,8 @@ public final class TableReader {
     }
 
     private @Nullable Lookup getFromFrame(
-            long offset, long end, long key, int keyLength, long trailer, long floor, ValueSink sink) {
-        long data = pinData(offset, end);
+            int partition, long offset, long end, long key, int keyLength, long trailer, long floor, ValueSink sink) {
+        long data = pinData(partition, offset, end);
         boolean kept = false;
         try {
             Lookup found = Block.find(
@@ -240,7 +283,11 @@ public final class TableReader {
             return partition < partitions;
         }
         long filter = pin(
-                IndexBlock.offset(root, 1, partition), IndexBlock.offset(root, 1, partition + 1), Kind.FILTER, missing);
+                partition,
+                Partitions.filterStart(places, partition),
+                Partitions.filterEnd(places, partition),
+                Kind.FILTER,
+                missing);
         return filter == 0 ? null : mayContain(filter, key, keyLength);
     }
 
@@ -248,10 +295,10 @@ public final class TableReader {
         if (layout.filterProbes() == 0) {
             return true;
         }
-        long offset = IndexBlock.offset(root, 1, partition);
+        long offset = Partitions.filterStart(places, partition);
         long filter = cache.pin(number, offset);
         if (filter == 0) {
-            filter = load(offset, IndexBlock.offset(root, 1, partition + 1), Kind.FILTER);
+            filter = load(partition, offset, Partitions.filterEnd(places, partition), Kind.FILTER);
         }
         return mayContain(filter, key, keyLength);
     }
@@ -306,9 +353,7 @@ public final class TableReader {
         retain();
         boolean good = false;
         try {
-            long from = after == null ? 0 : frameOf(after, false);
-            long to = until == null ? layout.dataEnd() : frameOf(until, true);
-            TableScanner scanner = new TableScanner(this, runtime, readAheadChunks, from, Math.max(from, to));
+            TableScanner scanner = new TableScanner(this, runtime, readAheadChunks, extents(after, until));
             good = true;
             return scanner;
         } finally {
@@ -318,19 +363,44 @@ public final class TableReader {
         }
     }
 
-    /** Where the first data frame starts that may have versions of a key or keys after it, or where the last one ends that has versions of it. */
-    private long frameOf(byte[] key, boolean end) {
+    /** Where the data frames are that have keys of a range; null for no bound. */
+    List<Extent> extents(byte @Nullable [] after, byte @Nullable [] until) {
+        List<Extent> extents = new ArrayList<>();
+        Extent first = after == null ? new Extent(0, start(0), dataEnd(0)) : frameOf(after, false);
+        Extent last = until == null
+                ? new Extent(partitions - 1, start(partitions - 1), dataEnd(partitions - 1))
+                : frameOf(until, true);
+        if (!layout.hasPartitions()) {
+            return first.start < last.end ? List.of(new Extent(0, first.start, last.end)) : List.of();
+        }
+        for (int i = first.partition; i <= last.partition; i++) {
+            long from = i == first.partition ? first.start : start(i);
+            long to = i == last.partition ? last.end : dataEnd(i);
+            if (to > from) {
+                extents.add(new Extent(i, from, to));
+            }
+        }
+        return extents;
+    }
+
+    /** The first data frame that may have versions of a key or keys after it, or the last one that has versions of it. */
+    private Extent frameOf(byte[] key, boolean isLast) {
         try (Buffer copy = new Buffer(Math.max(1, key.length), OWNER)) {
             MemorySegment.copy(key, 0, copy.segment(), ValueLayout.JAVA_BYTE, 0, key.length);
-            int partition = firstAt(root, copy.address(), key.length, end);
+            int partition = firstAt(root, copy.address(), key.length, isLast);
             if (partition == partitions) {
-                return layout.dataEnd();
+                return new Extent(partition - 1, dataEnd(partition - 1), dataEnd(partition - 1));
             }
             long index = pinIndex(partition);
             try {
                 long block = BlockCache.address(index);
-                int frame = firstAt(block, copy.address(), key.length, end);
-                return IndexBlock.offset(block, 0, end ? Math.min(frame + 1, IndexBlock.count(block)) : frame);
+                int frame = firstAt(block, copy.address(), key.length, isLast);
+                int next = Math.min(frame + 1, IndexBlock.count(block));
+                long start = start(partition);
+                return new Extent(
+                        partition,
+                        start + IndexBlock.offset(block, 0, frame),
+                        start + IndexBlock.offset(block, 0, next));
             } finally {
                 cache.release(index);
             }
@@ -382,8 +452,13 @@ public final class TableReader {
         retain();
         try (ChunkTail tail = readTail();
                 ChainFile device = runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.DIRECT);
-                ChunkReader chunks =
-                        new ChunkReader(runtime, device, tail.checksums(), layout.bodyBytes(), 0, SCRUB_CHUNKS)) {
+                ChunkReader chunks = new ChunkReader(
+                        runtime,
+                        device,
+                        tail.checksums(),
+                        layout.bodyBytes(),
+                        ChunkReader.all(layout.bodyBytes()),
+                        SCRUB_CHUNKS)) {
             MemorySegment chunk = chunks.next();
             while (chunk != null && goesOn.test(chunk.byteSize())) {
                 chunk = chunks.next();
@@ -471,39 +546,71 @@ public final class TableReader {
         return partitions;
     }
 
+    /** Where a partition's places count from. */
+    long start(int partition) {
+        return Partitions.start(places, partition);
+    }
+
+    /** Where a partition's data ends; before version 4, where that of all partitions does. */
+    long dataEnd(int partition) {
+        return layout.hasPartitions() ? Partitions.filterStart(places, partition) : layout.dataEnd();
+    }
+
+    /** The records of {@link Partitions}. */
+    long places() {
+        return places;
+    }
+
+    /** What seeds the checksum of a partition's frame at an offset. */
+    long place(int partition, long offset) {
+        return Partitions.place(places, partition, offset);
+    }
+
     /** The pinned index block of a partition. */
     long pinIndex(int partition) {
-        long offset = IndexBlock.offset(root, 0, partition);
+        long offset = Partitions.indexStart(places, partition);
         long handle = cache.pin(number, offset);
-        return handle != 0 ? handle : load(offset, IndexBlock.offset(root, 0, partition + 1), Kind.INDEX);
+        return handle != 0 ? handle : load(partition, offset, Partitions.indexEnd(places, partition), Kind.INDEX);
     }
 
     /** The pinned data block whose frame is at [offset, end). */
-    long pinData(long offset, long end) {
+    long pinData(int partition, long offset, long end) {
         long handle = cache.pin(number, offset);
-        return handle != 0 ? handle : load(offset, end, Kind.DATA);
+        return handle != 0 ? handle : load(partition, offset, end, Kind.DATA);
     }
 
     /** As {@link #pinIndex(int)}; 0 when it has to be read, which is noted. */
     long pinIndex(int partition, MissingFrames missing) {
         return pin(
-                IndexBlock.offset(root, 0, partition), IndexBlock.offset(root, 0, partition + 1), Kind.INDEX, missing);
+                partition,
+                Partitions.indexStart(places, partition),
+                Partitions.indexEnd(places, partition),
+                Kind.INDEX,
+                missing);
     }
 
-    /** As {@link #pinData(long, long)}; 0 when it has to be read, which is noted. */
-    long pinData(long offset, long end, MissingFrames missing) {
-        return pin(offset, end, Kind.DATA, missing);
+    /** As {@link #pinData(int, long, long)}; 0 when it has to be read, which is noted. */
+    long pinData(int partition, long offset, long end, MissingFrames missing) {
+        return pin(partition, offset, end, Kind.DATA, missing);
     }
 
-    private long pin(long offset, long end, Kind kind, MissingFrames missing) {
+    private long pin(int partition, long offset, long end, Kind kind, MissingFrames missing) {
         long handle = cache.pin(number, offset);
-        return handle != 0 ? handle : missing.pin(this, offset, end, kind);
+        return handle != 0 ? handle : missing.pin(this, partition, offset, end, kind);
     }
 
     /** The pinned data block, or 0 when it is not in the cache. */
     long pinDataIfCached(long offset) {
         return cache.pin(number, offset);
     }
+
+    /**
+     * Data frames one behind the other, of a partition; before version 4, of all partitions, and taken for the first one's.
+     *
+     * @param start where the first one starts in the file
+     * @param end where the last one ends
+     */
+    record Extent(int partition, long start, long end) {}
 
     /** What a frame's payload is checked as. */
     enum Kind {
@@ -517,40 +624,40 @@ public final class TableReader {
      *
      * @param frame where it is in memory
      */
-    long admitRead(long frame, long offset, long end, Kind kind) {
+    long admitRead(int partition, long frame, long offset, long end, Kind kind) {
         try {
-            Frame.verify(path, offset, frame, end - offset);
-            return admit(frame, offset, kind);
+            Frame.verify(path, offset, place(partition, offset), frame, end - offset);
+            return admit(partition, frame, offset, kind);
         } catch (CorruptionException e) {
             return 0; // whoever needs it reads it again, and is told
         }
     }
 
     /** Reads a frame into the cache and pins it. */
-    long load(long offset, long end, Kind kind) {
+    long load(int partition, long offset, long end, Kind kind) {
         long frameBytes = end - offset;
         if (frameBytes > BlockCache.BUFFER_BYTES) {
-            return loadLarge(offset, frameBytes, kind);
+            return loadLarge(partition, offset, frameBytes, kind);
         }
         MemorySegment frame = cache.takeBuffer(frameBytes);
         try {
             readFully(frame, frameBytes, offset);
-            Frame.verify(path, offset, frame.address(), frameBytes);
-            return admit(frame.address(), offset, kind);
+            Frame.verify(path, offset, place(partition, offset), frame.address(), frameBytes);
+            return admit(partition, frame.address(), offset, kind);
         } finally {
             cache.free(frame);
         }
     }
 
     /** Reads a large data frame straight into the block's memory, where it stays when it is not compressed. */
-    private long loadLarge(long offset, long frameBytes, Kind kind) {
+    private long loadLarge(int partition, long offset, long frameBytes, Kind kind) {
         long room = frameBytes + 8L * LARGE_ENTRIES;
         MemorySegment memory = cache.allocate(room);
         boolean kept = false;
         try {
             long frame = BlockCache.start(memory);
             readFully(memory.asSlice(frame - memory.address()), frameBytes, offset);
-            Frame.verify(path, offset, frame, frameBytes);
+            Frame.verify(path, offset, place(partition, offset), frame, frameBytes);
             long block = frame + TableFormat.FRAME_HEADER;
             long bytes = Frame.rawBytes(frame);
             if (kind == Kind.DATA && Frame.isPlain(frame)) {
@@ -561,7 +668,7 @@ public final class TableReader {
                     return cache.insert(number, offset, memory, block, bytes, BlockCache.CHANCES_DATA);
                 }
             }
-            return admit(frame, offset, kind);
+            return admit(partition, frame, offset, kind);
         } finally {
             if (!kept) {
                 cache.free(memory);
@@ -570,22 +677,22 @@ public final class TableReader {
     }
 
     /** Takes a verified frame's payload into the cache and pins it. */
-    private long admit(long frame, long offset, Kind kind) {
+    private long admit(int partition, long frame, long offset, Kind kind) {
         int bytes = (int) Frame.rawBytes(frame);
         if (Frame.isPlain(frame)) {
-            return admitPayload(frame + TableFormat.FRAME_HEADER, offset, bytes, kind);
+            return admitPayload(partition, frame + TableFormat.FRAME_HEADER, offset, bytes, kind);
         }
         MemorySegment unpacked = cache.takeBuffer(bytes);
         try {
             Frame.unpack(path, offset, frame, unpacked.address());
-            return admitPayload(unpacked.address(), offset, bytes, kind);
+            return admitPayload(partition, unpacked.address(), offset, bytes, kind);
         } finally {
             cache.free(unpacked);
         }
     }
 
-    private long admitPayload(long payload, long offset, int bytes, Kind kind) {
-        checkPayload(offset, payload, bytes, kind);
+    private long admitPayload(int partition, long payload, long offset, int bytes, Kind kind) {
+        checkPayload(partition, offset, payload, bytes, kind);
         MemorySegment memory = cache.allocate(kind == Kind.DATA ? Block.indexedBytes(payload, bytes) : bytes);
         boolean kept = false;
         try {
@@ -610,11 +717,12 @@ public final class TableReader {
     }
 
     /** Checks a payload's structure, of a data block without its entries. */
-    void checkPayload(long offset, long block, long bytes, Kind kind) {
+    void checkPayload(int partition, long offset, long block, long bytes, Kind kind) {
         switch (kind) {
             case DATA -> Block.check(path, offset, block, bytes);
             case INDEX ->
-                IndexBlock.check(path, offset, block, bytes, 1, new long[] {0}, new long[] {layout.dataEnd()});
+                IndexBlock.check(
+                        path, offset, block, bytes, new long[] {0}, new long[] {dataEnd(partition) - start(partition)});
             case FILTER -> {
                 if (bytes < Filter.LINE || bytes % Filter.LINE != 0) {
                     throw new CorruptionException(
@@ -639,7 +747,7 @@ public final class TableReader {
 
     /** Verifies and reads the frame of deletions of ranges. */
     RangeDeletions readRanges(long frame) {
-        Frame.verify(path, layout.propertiesEnd(), frame, layout.rangesEnd() - layout.propertiesEnd());
+        verify(layout.propertiesEnd(), frame, layout.rangesEnd());
         return RangeBlock.decode(path, layout.propertiesEnd(), frame, order);
     }
 

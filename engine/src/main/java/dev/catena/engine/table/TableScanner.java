@@ -3,6 +3,7 @@ package dev.catena.engine.table;
 import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.MemoryAccount.Owner;
 import dev.catena.io.chain.ChainRuntime;
+import java.util.List;
 
 /**
  * All entries of a table, once, in order: what compaction reads. Chunks are verified by the chain that reads them, so blocks' own
@@ -17,21 +18,19 @@ public final class TableScanner extends BlockWalk {
     private static final long KEPT_BYTES = 1 << 20;
 
     private final TableReader table;
-    private final long dataEnd;
     private final FrameStream frames;
     private final Buffer unpacked = new Buffer(64 << 10, OWNER);
     private final long charged;
     private boolean begun;
     private boolean closed;
 
-    /** Over the frames from where one starts to where one ends. Takes over one reference to the table. */
-    TableScanner(TableReader table, ChainRuntime runtime, int readAheadChunks, long from, long to) {
+    /** Over the frames of extents. Takes over one reference to the table. */
+    TableScanner(TableReader table, ChainRuntime runtime, int readAheadChunks, List<TableReader.Extent> extents) {
         super(table.path());
         this.table = table;
-        dataEnd = to;
         boolean good = false;
         try {
-            frames = new FrameStream(table, runtime, readAheadChunks, from, to);
+            frames = new FrameStream(table, runtime, readAheadChunks, extents, false);
             charged = (long) readAheadChunks * TableFormat.CHUNK_BYTES + 2 * unpacked.bytes();
             table.cache().account().charge(Owner.COMPACTION, charged);
             good = true;
@@ -82,7 +81,7 @@ public final class TableScanner extends BlockWalk {
     @Override
     boolean toNextFrame() {
         cursor.clear();
-        if (!frames.advance(dataEnd)) {
+        if (!frames.advance()) {
             return false;
         }
         long offset = frames.offset();
@@ -97,7 +96,7 @@ public final class TableScanner extends BlockWalk {
             block = unpacked.address();
             Frame.unpack(table.path(), offset, frame, block);
         }
-        table.checkPayload(offset, block, raw, TableReader.Kind.DATA);
+        table.checkPayload(0, offset, block, raw, TableReader.Kind.DATA);
         cursor.reset(offset, block, (int) raw);
         return true;
     }

@@ -37,7 +37,7 @@ final class TableVerifier {
         long told = 0;
         long entries = 0;
         int partition = -1;
-        try (FrameStream frames = new FrameStream(table, runtime, READ_AHEAD_CHUNKS);
+        try (FrameStream frames = new FrameStream(table, runtime, READ_AHEAD_CHUNKS, table.extents(null, null), true);
                 BlockCursor cursor = new BlockCursor(table.path());
                 Buffer unpacked = new Buffer(64 << 10, OWNER);
                 Buffer lastKey = new Buffer(256, OWNER);
@@ -48,30 +48,33 @@ final class TableVerifier {
             int filterBytes = 0;
             int lastLength = -1;
             long lastTrailer = 0;
-            while (frames.advance(layout.dataEnd())) {
+            while (frames.advance()) {
                 long offset = frames.offset();
-                Frame.verify(table.path(), offset, frames.frame(), frames.bytes());
                 if (frameInPartition == framesInPartition) {
                     partition++;
                     if (partition == table.partitions()) {
                         throw damaged(layout.indexEnd(), "a root that leads to every block", "one that ends early");
                     }
-                    load(index, partition, 0, TableReader.Kind.INDEX);
-                    filterBytes = layout.filterProbes() == 0 ? 0 : load(filter, partition, 1, TableReader.Kind.FILTER);
+                    load(index, partition, TableReader.Kind.INDEX);
+                    filterBytes = layout.filterProbes() == 0 ? 0 : load(filter, partition, TableReader.Kind.FILTER);
                     frameInPartition = 0;
                     framesInPartition = IndexBlock.count(index.address());
                 }
-                if (IndexBlock.offset(index.address(), 0, frameInPartition) != offset
-                        || IndexBlock.offset(index.address(), 0, frameInPartition + 1) != offset + frames.bytes()) {
+                long place = table.place(partition, offset);
+                Frame.verify(table.path(), offset, place, frames.frame(), frames.bytes());
+                long inPartition = offset - table.start(partition);
+                if (IndexBlock.offset(index.address(), 0, frameInPartition) != inPartition
+                        || IndexBlock.offset(index.address(), 0, frameInPartition + 1)
+                                != inPartition + frames.bytes()) {
                     throw damaged(
-                            IndexBlock.offset(table.root(), 0, partition),
+                            Partitions.indexStart(table.places(), partition),
                             "an index that leads to the block at " + offset,
                             "one that leads elsewhere");
                 }
                 long raw = Frame.rawBytes(frames.frame());
                 unpacked.ensure(raw + Block.SLACK, 0);
                 Frame.unpack(table.path(), offset, frames.frame(), unpacked.address());
-                table.checkPayload(offset, unpacked.address(), raw, TableReader.Kind.DATA);
+                table.checkPayload(partition, offset, unpacked.address(), raw, TableReader.Kind.DATA);
                 cursor.reset(offset, unpacked.address(), (int) raw);
                 while (cursor.next()) {
                     if (isOrderKnown
@@ -97,7 +100,7 @@ final class TableVerifier {
                                     layout.filterProbes(),
                                     Filter.hash(cursor.key(), cursor.keyLength()))) {
                         throw damaged(
-                                IndexBlock.offset(table.root(), 1, partition),
+                                Partitions.filterStart(table.places(), partition),
                                 "a filter with every key",
                                 "one without a key of the block at " + offset);
                     }
@@ -111,7 +114,7 @@ final class TableVerifier {
                 progress.accept(offset + frames.bytes() - told);
                 told = offset + frames.bytes();
             }
-            frames.drain(layout.bodyBytes());
+            frames.drain();
             if (partition + 1 != table.partitions() || frameInPartition != framesInPartition) {
                 throw damaged(layout.indexEnd(), "a root that leads to blocks only", "one that leads further");
             }
@@ -144,23 +147,26 @@ final class TableVerifier {
                                 && IndexBlock.separatorEquals(index, frame - 1, cursor.key(), cursor.keyLength())));
         if (!reachable) {
             throw damaged(
-                    IndexBlock.offset(table.root(), 0, partition),
+                    Partitions.indexStart(table.places(), partition),
                     "an index that leads to every key",
                     "one that misses a key of the block at " + offset);
         }
     }
 
     /** Reads a partition's index or filter from the file, not the cache, and returns its bytes. */
-    private int load(Buffer to, int partition, int column, TableReader.Kind kind) {
-        long offset = IndexBlock.offset(table.root(), column, partition);
-        long bytes = IndexBlock.offset(table.root(), column, partition + 1) - offset;
+    private int load(Buffer to, int partition, TableReader.Kind kind) {
+        boolean isIndex = kind == TableReader.Kind.INDEX;
+        long places = table.places();
+        long offset = isIndex ? Partitions.indexStart(places, partition) : Partitions.filterStart(places, partition);
+        long bytes =
+                (isIndex ? Partitions.indexEnd(places, partition) : Partitions.filterEnd(places, partition)) - offset;
         try (Buffer frame = new Buffer(Math.max(bytes, TableFormat.FRAME_HEADER), OWNER)) {
             table.readFully(frame.segment(), bytes, offset);
-            Frame.verify(table.path(), offset, frame.address(), bytes);
+            Frame.verify(table.path(), offset, table.place(partition, offset), frame.address(), bytes);
             long raw = Frame.rawBytes(frame.address());
             to.ensure(raw + Block.SLACK, 0);
             Frame.unpack(table.path(), offset, frame.address(), to.address());
-            table.checkPayload(offset, to.address(), raw, kind);
+            table.checkPayload(partition, offset, to.address(), raw, kind);
             return (int) raw;
         }
     }

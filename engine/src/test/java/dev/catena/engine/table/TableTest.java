@@ -70,7 +70,7 @@ class TableTest {
     private TableProperties write(Path path, Model model, int blockBytes, int filterBits, Compression compression) {
         try (ChainFile file = runtime.open(path, ChainFile.Mode.CREATE, ChainFile.Access.BUFFERED);
                 TableBuilder builder =
-                        new TableBuilder(runtime, file, blockBytes, filterBits, compression, KeyOrder.BYTES)) {
+                        new TableBuilder(runtime, file, 1, blockBytes, filterBits, compression, KeyOrder.BYTES)) {
             for (Map.Entry<Model.Version, byte[]> entry : model.entries.entrySet()) {
                 try (Arena arena = Arena.ofConfined()) {
                     byte[] key = entry.getKey().key();
@@ -90,12 +90,16 @@ class TableTest {
     }
 
     private TableReader open(Path path, TableProperties properties) {
+        return open(path, properties.fileChecksum());
+    }
+
+    private TableReader open(Path path, long fileChecksum) {
         return TableReader.open(
                 runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.BUFFERED),
                 1,
                 cache,
                 reads,
-                properties.fileChecksum(),
+                fileChecksum,
                 KeyOrder.BYTES);
     }
 
@@ -278,7 +282,7 @@ class TableTest {
     void abandonedBuilderLeavesNothingToOpen() {
         Path path = directory.resolve("000001.table");
         try (ChainFile file = runtime.open(path, ChainFile.Mode.CREATE, ChainFile.Access.BUFFERED);
-                TableBuilder builder = new TableBuilder(runtime, file, 4096, 10, Compression.LZ4, KeyOrder.BYTES);
+                TableBuilder builder = new TableBuilder(runtime, file, 1, 4096, 10, Compression.LZ4, KeyOrder.BYTES);
                 Arena arena = Arena.ofConfined()) {
             MemorySegment memory = arena.allocate(100_000);
             builder.add(memory, 0, 10, Keys.trailer(1, Keys.PUT), memory, 0, 100_000);
@@ -306,20 +310,46 @@ class TableTest {
         }
     }
 
-    /** Version 1 knew LZ4 only, and is otherwise the same. What comes after this version is refused. */
+    /** A table of version 3, which an earlier build wrote, with 12 partitions; the golden stores have smaller ones of all versions. */
     @Test
-    void readsVersionOneAndRefusesLaterOnes() throws IOException {
-        Model model = Model.random(new Random(1), 2000, 100);
+    void readsATableOfVersionThree() throws IOException {
+        Model model = new Model();
+        for (int i = 0; i < 100; i++) {
+            byte[] key = ("k".repeat(2000) + "%05d".formatted(i)).getBytes(StandardCharsets.US_ASCII);
+            model.entries.put(new Model.Version(key, Keys.trailer(i + 1, Keys.PUT)), new byte[] {(byte) i, 1});
+        }
         Path path = directory.resolve("000001.table");
-        TableProperties properties = write(path, model, 4096, 10, Compression.LZ4);
-        byte[] whole = Files.readAllBytes(path);
-        Files.write(path, withVersion(whole, 1));
-        TableReader table = open(path, properties);
-        assertEquals(2000, table.verify(runtime, bytes -> {}));
-        try (InternalIterator iterator = table.iterator()) {
+        Files.copy(Path.of("src/test/resources/tables/version-3.table"), path);
+        TableReader table = open(path, -584948910399667685L);
+        assertEquals(12, table.cuts().size());
+        assertEquals(100, table.verify(runtime, bytes -> {}));
+        try (InternalIterator iterator = table.iterator();
+                InternalIterator scanner = table.scanner(runtime, 2)) {
             model.assertSame(iterator);
+            model.assertSameBackward(iterator);
+            model.assertSeeks(iterator, new Random(2), 200);
+            model.assertSame(scanner);
+        }
+        List<byte[]> keys =
+                model.entries.keySet().stream().map(Model.Version::key).toList();
+        for (int i = 0; i < 99; i++) {
+            try (InternalIterator scanner =
+                    table.scanner(runtime, 2, keys.get(i), keys.get(Math.max(i + 1, 99 - i / 2)))) {
+                scanner.seekToFirst();
+                while (scanner.isValid() && Keys.compare(keys.get(i), scanner.keyAddress(), scanner.keyLength()) >= 0) {
+                    scanner.next();
+                }
+                assertArrayEquals(keys.get(i + 1), Memory.toArray(scanner.keyAddress(), scanner.keyLength()));
+            }
         }
         table.release();
+    }
+
+    @Test
+    void refusesOtherVersions() throws IOException {
+        Path path = directory.resolve("000001.table");
+        TableProperties properties = write(path, Model.random(new Random(1), 2000, 100), 4096, 10, Compression.LZ4);
+        byte[] whole = Files.readAllBytes(path);
         for (int version : new int[] {0, TableFormat.VERSION + 1}) {
             Files.write(path, withVersion(whole, version));
             CorruptionException refused = assertThrows(CorruptionException.class, () -> open(path, properties));

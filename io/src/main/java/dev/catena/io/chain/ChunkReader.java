@@ -3,11 +3,11 @@ package dev.catena.io.chain;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the body of a file that {@link ChunkWriter} wrote, from some chunk to the end, ahead of the caller, through one
- * growing chain: a step a chunk, verified against its checksum by whoever steers, which on {@code kernel-hook} is the
+ * Reads chunks of the body of a file that {@link ChunkWriter} wrote, ahead of the caller, through one growing chain: a step a chunk, verified against its checksum by whoever steers, which on {@code kernel-hook} is the
  * kernel. A chunk that does not verify is never returned.
  *
  * <p>Not thread safe. Close it; the file stays the caller's.
@@ -26,9 +26,8 @@ public final class ChunkReader implements AutoCloseable {
     private final Region buffers;
     private final Region table;
     private final int ahead;
-    private final long firstChunk;
     private final long bodyBytes;
-    private final int chunks;
+    private final int[] chunks;
     private int current = -1;
     private int published;
     private boolean closed;
@@ -36,7 +35,7 @@ public final class ChunkReader implements AutoCloseable {
     /**
      * @param checksums a u64 for every chunk of the body, from the file's {@link ChunkTail}
      * @param bodyBytes length of the body
-     * @param firstChunk to begin with
+     * @param chunks the numbers of those wanted, ascending
      * @param aheadChunks buffers of 64 KiB, 2 to 128
      */
     public ChunkReader(
@@ -44,31 +43,37 @@ public final class ChunkReader implements AutoCloseable {
             ChainFile file,
             MemorySegment checksums,
             long bodyBytes,
-            long firstChunk,
+            int[] chunks,
             int aheadChunks) {
         if (aheadChunks < 2 || aheadChunks > 128) {
             throw new IllegalArgumentException("chunks ahead: 2 to 128, not " + aheadChunks);
         }
         this.file = file;
         this.bodyBytes = bodyBytes;
-        this.firstChunk = firstChunk;
-        long total = (bodyBytes + ChunkWriter.CHUNK - 1) / ChunkWriter.CHUNK;
-        chunks = (int) Math.max(0, total - firstChunk);
-        ahead = Math.clamp(chunks, 2, aheadChunks);
+        this.chunks = chunks.clone();
+        ahead = Math.clamp(chunks.length, 2, aheadChunks);
         lane = runtime.lane(Placement.RESIDENT);
         chain = lane.chain(Integer.highestOneBit(2 * ahead - 1), "table read").window(WINDOW);
         buffers = runtime.allocate((long) ahead * ChunkWriter.CHUNK, "chunk reader");
-        table = runtime.allocate(Math.max(8, chunks * 8L), "checksum table");
-        MemorySegment.copy(checksums, firstChunk * 8, table.segment(), 0, chunks * 8L);
-        for (int i = 0; i < Math.min(ahead, chunks); i++) {
+        table = runtime.allocate(Math.max(8, chunks.length * 8L), "checksum table");
+        for (int i = 0; i < chunks.length; i++) {
+            table.segment().set(LONG, i * 8L, checksums.get(LONG, chunks[i] * 8L));
+        }
+        for (int i = 0; i < Math.min(ahead, chunks.length); i++) {
             addChunk(i);
         }
         chain.start();
         published = chain.size();
     }
 
+    /** The numbers of all chunks of a body. */
+    public static int[] all(long bodyBytes) {
+        return IntStream.range(0, Math.toIntExact((bodyBytes + ChunkWriter.CHUNK - 1) / ChunkWriter.CHUNK))
+                .toArray();
+    }
+
     private void addChunk(int index) {
-        long offset = (firstChunk + index) * ChunkWriter.CHUNK;
+        long offset = offset(index);
         chain.read(file, buffers, bufferOffset(index), length(index), offset).verify(table, index * 8L);
     }
 
@@ -77,20 +82,24 @@ public final class ChunkReader implements AutoCloseable {
     }
 
     private int length(int index) {
-        return (int) Math.min(ChunkWriter.CHUNK, bodyBytes - (firstChunk + index) * ChunkWriter.CHUNK);
+        return (int) Math.min(ChunkWriter.CHUNK, bodyBytes - offset(index));
+    }
+
+    private long offset(int index) {
+        return chunks[index] * (long) ChunkWriter.CHUNK;
     }
 
     /**
-     * The next chunk, a view valid until the following call; null at the end of the body.
+     * The next chunk, a view valid until the following call; null after the last one.
      *
      * @throws ChunkMismatchException if it does not have its checksum
      * @throws ChainIoException if it cannot be read
      */
     public @Nullable MemorySegment next() {
-        if (current + 1 >= chunks) {
+        if (current + 1 >= chunks.length) {
             return null;
         }
-        if (current >= 0 && current + ahead < chunks) {
+        if (current >= 0 && current + ahead < chunks.length) {
             addChunk(current + ahead); // the buffer that is now free
         }
         current++;
@@ -118,7 +127,7 @@ public final class ChunkReader implements AutoCloseable {
         chain.seal();
         ChainResult result = chain.await();
         int failed = result.failedStep();
-        long offset = (firstChunk + failed) * ChunkWriter.CHUNK;
+        long offset = offset(failed);
         if (result.result() == -dev.catena.io.internal.Errno.EBADMSG) {
             long expected = table.segment().get(LONG, failed * 8L);
             return new ChunkMismatchException(file.path(), offset, expected, chain.stepHash(failed));
@@ -128,7 +137,7 @@ public final class ChunkReader implements AutoCloseable {
 
     /** File offset of the chunk that {@link #next} returned last. */
     public long chunkOffset() {
-        return (firstChunk + current) * ChunkWriter.CHUNK;
+        return offset(current);
     }
 
     @Override

@@ -61,7 +61,8 @@ final class ChunkRows {
     private static void readBack(Fixture on, Path path, byte[] body, ChunkSummary summary, int damaged) {
         try (ChainFile file = on.open(path, ChainFile.Mode.READ);
                 ChunkTail tail = ChunkTail.read(file);
-                ChunkReader reader = new ChunkReader(on.runtime, file, tail.checksums(), tail.bodyBytes(), 0, 16)) {
+                ChunkReader reader = new ChunkReader(
+                        on.runtime, file, tail.checksums(), tail.bodyBytes(), ChunkReader.all(tail.bodyBytes()), 16)) {
             Check.equal(summary.bodyBytes(), tail.bodyBytes(), "bytes of the body");
             Check.equal(summary.fileChecksum(), tail.fileChecksum(), "the checksum in the footer");
             int at = 0;
