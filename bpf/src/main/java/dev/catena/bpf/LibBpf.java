@@ -1,6 +1,5 @@
 package dev.catena.bpf;
 
-import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -15,6 +14,7 @@ import java.lang.invoke.MethodType;
 import java.lang.invoke.VarHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +22,10 @@ import org.jspecify.annotations.Nullable;
  * libbpf, the lower of two layers: its functions as they are, pointers as segments. Functions that return int give 0 or
  * more, or the negative error number; functions that return a pointer give NULL on failure (then {@link #errno()} says
  * why). {@link BpfObject} is the layer above.
+ *
+ * <p>One method handle calls all of them, with four numbers of 64 bits: x86-64, AArch64 and RISC-V pass integers and pointers in
+ * registers, one each, and who is called looks at no more of them than it has parameters. A handle for each shape would be a
+ * class for each, made when the store is opened, which together took 0.1 s.
  *
  * <p>The library is the one that the system property {@code catena.libbpf} names, or the system's {@code libbpf.so.1};
  * 1.4 or newer, for arena maps. What it would print goes to {@link #log()} instead.
@@ -33,15 +37,20 @@ final class LibBpf {
     private static final int OLDEST_MINOR = 4;
     private static final int LOG_LIMIT = 64 << 10;
 
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
-    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
-    private static final AddressLayout POINTER = ValueLayout.ADDRESS;
-
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout STATE = Linker.Option.captureStateLayout();
     private static final VarHandle ERRNO = STATE.varHandle(MemoryLayout.PathElement.groupElement("errno"));
     private static final ThreadLocal<MemorySegment> CAPTURED =
             ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(STATE));
+    private static final MethodHandle CALL = LINKER.downcallHandle(
+            FunctionDescriptor.of(
+                    ValueLayout.JAVA_LONG,
+                    ValueLayout.JAVA_LONG,
+                    ValueLayout.JAVA_LONG,
+                    ValueLayout.JAVA_LONG,
+                    ValueLayout.JAVA_LONG),
+            Linker.Option.captureCallState("errno"));
+    private static final MemorySegment VSNPRINTF = LINKER.defaultLookup().findOrThrow("vsnprintf");
     private static final StringBuilder LOG = new StringBuilder();
 
     private static @Nullable LibBpf instance;
@@ -50,61 +59,59 @@ final class LibBpf {
     final String path;
     final String version;
     private final SymbolLookup library;
-    private final MethodHandle objectOpen;
-    private final MethodHandle objectLoad;
-    private final MethodHandle objectClose;
-    private final MethodHandle objectFindProgram;
-    private final MethodHandle objectFindMap;
-    private final MethodHandle programSetAutoload;
-    private final MethodHandle programAttach;
-    private final MethodHandle programFd;
-    private final MethodHandle programRun;
-    private final MethodHandle linkDestroy;
-    private final MethodHandle mapFd;
-    private final MethodHandle mapMemory;
-    private final MethodHandle mapUpdate;
-    private final MethodHandle mapLookup;
-    private final MethodHandle mapAttach;
-    private final MethodHandle btfParse;
-    private final MethodHandle btfVmlinux;
-    private final MethodHandle btfFind;
-    private final MethodHandle btfType;
-    private final MethodHandle btfName;
-    private final MethodHandle btfFree;
+    private final MemorySegment objectOpen;
+    private final MemorySegment objectLoad;
+    private final MemorySegment objectClose;
+    private final MemorySegment objectFindProgram;
+    private final MemorySegment objectFindMap;
+    private final MemorySegment programSetAutoload;
+    private final MemorySegment programAttach;
+    private final MemorySegment programFd;
+    private final MemorySegment programRun;
+    private final MemorySegment linkDestroy;
+    private final MemorySegment mapFd;
+    private final MemorySegment mapMemory;
+    private final MemorySegment mapUpdate;
+    private final MemorySegment mapLookup;
+    private final MemorySegment mapAttach;
+    private final MemorySegment btfParse;
+    private final MemorySegment btfVmlinux;
+    private final MemorySegment btfFind;
+    private final MemorySegment btfType;
+    private final MemorySegment btfName;
+    private final MemorySegment btfFree;
 
     private LibBpf(String path) {
         this.path = path;
         library = SymbolLookup.libraryLookup(path, Arena.global());
-        int major = call(handle("libbpf_major_version", FunctionDescriptor.of(INT)));
-        int minor = call(handle("libbpf_minor_version", FunctionDescriptor.of(INT)));
+        int major = (int) call(function("libbpf_major_version"));
+        int minor = (int) call(function("libbpf_minor_version"));
         version = major + "." + minor;
         if (major < OLDEST_MAJOR || (major == OLDEST_MAJOR && minor < OLDEST_MINOR)) {
             throw new UnsupportedOperationException("libbpf " + version + " at " + path + " is older than "
                     + OLDEST_MAJOR + "." + OLDEST_MINOR + ", which arena maps need");
         }
-        objectOpen = handle("bpf_object__open_mem", FunctionDescriptor.of(POINTER, POINTER, LONG, POINTER));
-        objectLoad = handle("bpf_object__load", FunctionDescriptor.of(INT, POINTER));
-        objectClose = handle("bpf_object__close", FunctionDescriptor.ofVoid(POINTER));
-        objectFindProgram =
-                handle("bpf_object__find_program_by_name", FunctionDescriptor.of(POINTER, POINTER, POINTER));
-        objectFindMap = handle("bpf_object__find_map_by_name", FunctionDescriptor.of(POINTER, POINTER, POINTER));
-        programSetAutoload =
-                handle("bpf_program__set_autoload", FunctionDescriptor.of(INT, POINTER, ValueLayout.JAVA_BOOLEAN));
-        programAttach = handle("bpf_program__attach", FunctionDescriptor.of(POINTER, POINTER));
-        programFd = handle("bpf_program__fd", FunctionDescriptor.of(INT, POINTER));
-        programRun = handle("bpf_prog_test_run_opts", FunctionDescriptor.of(INT, INT, POINTER));
-        linkDestroy = handle("bpf_link__destroy", FunctionDescriptor.of(INT, POINTER));
-        mapFd = handle("bpf_map__fd", FunctionDescriptor.of(INT, POINTER));
-        mapMemory = handle("bpf_map__initial_value", FunctionDescriptor.of(POINTER, POINTER, POINTER));
-        mapUpdate = handle("bpf_map_update_elem", FunctionDescriptor.of(INT, INT, POINTER, POINTER, LONG));
-        mapLookup = handle("bpf_map_lookup_elem", FunctionDescriptor.of(INT, INT, POINTER, POINTER));
-        mapAttach = handle("bpf_map__attach_struct_ops", FunctionDescriptor.of(POINTER, POINTER));
-        btfParse = handle("btf__new", FunctionDescriptor.of(POINTER, POINTER, INT));
-        btfVmlinux = handle("btf__load_vmlinux_btf", FunctionDescriptor.of(POINTER));
-        btfFind = handle("btf__find_by_name_kind", FunctionDescriptor.of(INT, POINTER, POINTER, INT));
-        btfType = handle("btf__type_by_id", FunctionDescriptor.of(POINTER, POINTER, INT));
-        btfName = handle("btf__name_by_offset", FunctionDescriptor.of(POINTER, POINTER, INT));
-        btfFree = handle("btf__free", FunctionDescriptor.ofVoid(POINTER));
+        objectOpen = function("bpf_object__open_mem");
+        objectLoad = function("bpf_object__load");
+        objectClose = function("bpf_object__close");
+        objectFindProgram = function("bpf_object__find_program_by_name");
+        objectFindMap = function("bpf_object__find_map_by_name");
+        programSetAutoload = function("bpf_program__set_autoload");
+        programAttach = function("bpf_program__attach");
+        programFd = function("bpf_program__fd");
+        programRun = function("bpf_prog_test_run_opts");
+        linkDestroy = function("bpf_link__destroy");
+        mapFd = function("bpf_map__fd");
+        mapMemory = function("bpf_map__initial_value");
+        mapUpdate = function("bpf_map_update_elem");
+        mapLookup = function("bpf_map_lookup_elem");
+        mapAttach = function("bpf_map__attach_struct_ops");
+        btfParse = function("btf__new");
+        btfVmlinux = function("btf__load_vmlinux_btf");
+        btfFind = function("btf__find_by_name_kind");
+        btfType = function("btf__type_by_id");
+        btfName = function("btf__name_by_offset");
+        btfFree = function("btf__free");
         capturePrints();
     }
 
@@ -162,35 +169,38 @@ final class LibBpf {
     }
 
     MemorySegment objectOpen(MemorySegment image) {
-        return pointer(objectOpen, image, image.byteSize(), MemorySegment.NULL);
+        return pointer(call(objectOpen, image.address(), image.byteSize()));
     }
 
     int objectLoad(MemorySegment object) {
-        return call(objectLoad, object);
+        return (int) call(objectLoad, object.address());
     }
 
     void objectClose(MemorySegment object) {
-        invoke(objectClose, object);
+        call(objectClose, object.address());
     }
 
     MemorySegment objectFindProgram(MemorySegment object, String name) {
-        try (Arena arena = Arena.ofConfined()) {
-            return pointer(objectFindProgram, object, arena.allocateFrom(name));
-        }
+        return find(objectFindProgram, object, name);
     }
 
     MemorySegment objectFindMap(MemorySegment object, String name) {
+        return find(objectFindMap, object, name);
+    }
+
+    private static MemorySegment find(MemorySegment function, MemorySegment object, String name) {
         try (Arena arena = Arena.ofConfined()) {
-            return pointer(objectFindMap, object, arena.allocateFrom(name));
+            return pointer(
+                    call(function, object.address(), arena.allocateFrom(name).address()));
         }
     }
 
     int programSetAutoload(MemorySegment program, boolean autoload) {
-        return call(programSetAutoload, program, autoload);
+        return (int) call(programSetAutoload, program.address(), autoload ? 1 : 0);
     }
 
     MemorySegment programAttach(MemorySegment program) {
-        return pointer(programAttach, program);
+        return pointer(call(programAttach, program.address()));
     }
 
     /** Runs a program of type syscall once on {@code context}, which it may change. */
@@ -200,86 +210,83 @@ final class LibBpf {
             //   void *ctx_in, *ctx_out; u32 ctx_size_in, ctx_size_out, retval; int repeat; u32 duration, flags, cpu,
             //   batch_size;}
             MemorySegment options = arena.allocate(80, 8);
-            options.set(LONG, 0, options.byteSize());
-            options.set(POINTER, 32, context);
-            options.set(INT, 48, (int) context.byteSize());
-            return call(programRun, call(programFd, program), options);
+            options.set(ValueLayout.JAVA_LONG, 0, options.byteSize());
+            options.set(ValueLayout.ADDRESS, 32, context);
+            options.set(ValueLayout.JAVA_INT, 48, (int) context.byteSize());
+            return (int) call(programRun, call(programFd, program.address()), options.address());
         }
     }
 
     int linkDestroy(MemorySegment link) {
-        return call(linkDestroy, link);
+        return (int) call(linkDestroy, link.address());
     }
 
     int mapFd(MemorySegment map) {
-        return call(mapFd, map);
+        return (int) call(mapFd, map.address());
     }
 
     MemorySegment mapAttach(MemorySegment map) {
-        return pointer(mapAttach, map);
+        return pointer(call(mapAttach, map.address()));
     }
 
     /** Where a mapped map (an arena) is, as libbpf mapped it when the object was loaded; or the initial value of a struct_ops map. */
     MemorySegment mapMemory(MemorySegment map) {
         try (Arena arena = Arena.ofConfined()) {
-            return pointer(mapMemory, map, arena.allocate(LONG));
+            return pointer(call(
+                    mapMemory,
+                    map.address(),
+                    arena.allocate(ValueLayout.JAVA_LONG).address()));
         }
     }
 
     int mapUpdate(int map, MemorySegment key, MemorySegment value) {
-        return call(mapUpdate, map, key, value, 0L);
+        return (int) call(mapUpdate, map, key.address(), value.address());
     }
 
     int mapLookup(int map, MemorySegment key, MemorySegment value) {
-        return call(mapLookup, map, key, value);
+        return (int) call(mapLookup, map, key.address(), value.address());
     }
 
     MemorySegment btfParse(MemorySegment data) {
-        return pointer(btfParse, data, (int) data.byteSize());
+        return pointer(call(btfParse, data.address(), data.byteSize()));
     }
 
     MemorySegment btfVmlinux() {
-        return pointer(btfVmlinux);
+        return pointer(call(btfVmlinux));
     }
 
     int btfFind(MemorySegment btf, String name, int kind) {
         try (Arena arena = Arena.ofConfined()) {
-            return call(btfFind, btf, arena.allocateFrom(name), kind);
+            return (int) call(btfFind, btf.address(), arena.allocateFrom(name).address(), kind);
         }
     }
 
     MemorySegment btfType(MemorySegment btf, int id) {
-        return pointer(btfType, btf, id);
+        return pointer(call(btfType, btf.address(), id));
     }
 
     String btfName(MemorySegment btf, int offset) {
-        MemorySegment name = pointer(btfName, btf, offset);
+        MemorySegment name = pointer(call(btfName, btf.address(), offset));
         return name.address() == 0 ? "" : name.reinterpret(Long.MAX_VALUE).getString(0);
     }
 
     void btfFree(MemorySegment btf) {
-        invoke(btfFree, btf);
+        call(btfFree, btf.address());
     }
 
-    private MethodHandle handle(String name, FunctionDescriptor descriptor) {
-        MemorySegment function = library.find(name)
+    private MemorySegment function(String name) {
+        return library.find(name)
                 .orElseThrow(() -> new UnsupportedOperationException("libbpf at " + path + " has no " + name));
-        return LINKER.downcallHandle(function, descriptor, Linker.Option.captureCallState("errno"));
     }
 
-    private static MemorySegment pointer(MethodHandle handle, Object... arguments) {
-        Object result = invoke(handle, arguments);
-        return result instanceof MemorySegment segment ? segment : MemorySegment.NULL;
+    private static MemorySegment pointer(long address) {
+        return MemorySegment.ofAddress(address);
     }
 
-    private static int call(MethodHandle handle, Object... arguments) {
-        return invoke(handle, arguments) instanceof Integer result ? result : 0;
-    }
-
-    /** None of these calls is on a hot path: arguments are spread, not exact. */
-    private static @Nullable Object invoke(MethodHandle handle, Object... arguments) {
+    private static long call(MemorySegment function, long... arguments) {
+        long[] four = Arrays.copyOf(arguments, 4);
         try {
-            return handle.bindTo(CAPTURED.get()).invokeWithArguments(arguments);
+            return (long) CALL.invokeExact(function, CAPTURED.get(), four[0], four[1], four[2], four[3]);
         } catch (Throwable e) {
             throw new AssertionError("a downcall to libbpf threw", e);
         }
@@ -288,33 +295,31 @@ final class LibBpf {
     /** Directs libbpf's messages into {@link #LOG}: int print(level, format, va_list), formatted by vsnprintf. */
     private void capturePrints() {
         try {
-            MethodHandle vsnprintf = LINKER.downcallHandle(
-                    LINKER.defaultLookup().findOrThrow("vsnprintf"),
-                    FunctionDescriptor.of(INT, POINTER, LONG, POINTER, POINTER));
             MethodHandle print = MethodHandles.lookup()
                     .findStatic(
                             LibBpf.class,
                             "print",
-                            MethodType.methodType(
-                                    int.class, MethodHandle.class, int.class, MemorySegment.class, MemorySegment.class))
-                    .bindTo(vsnprintf);
-            MemorySegment stub =
-                    LINKER.upcallStub(print, FunctionDescriptor.of(INT, INT, POINTER, POINTER), Arena.global());
-            pointer(handle("libbpf_set_print", FunctionDescriptor.of(POINTER, POINTER)), stub);
+                            MethodType.methodType(int.class, int.class, MemorySegment.class, MemorySegment.class));
+            MemorySegment stub = LINKER.upcallStub(
+                    print,
+                    FunctionDescriptor.of(
+                            ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS),
+                    Arena.global());
+            call(function("libbpf_set_print"), stub.address());
         } catch (ReflectiveOperationException e) {
             throw new AssertionError(e);
         }
     }
 
     @SuppressWarnings("unused") // called by libbpf through a stub
-    private static int print(MethodHandle vsnprintf, int level, MemorySegment format, MemorySegment arguments) {
+    private static int print(int level, MemorySegment format, MemorySegment arguments) {
         if (level > 1) {
             return 0; // debug
         }
         try (Arena arena = Arena.ofConfined()) {
             int room = 16 << 10;
             MemorySegment text = arena.allocate(room);
-            int length = (int) vsnprintf.invokeExact(text, (long) room, format, arguments);
+            int length = (int) call(VSNPRINTF, text.address(), room, format.address(), arguments.address());
             synchronized (LOG) {
                 LOG.append(text.getString(0));
                 if (LOG.length() > LOG_LIMIT) {

@@ -11,7 +11,9 @@ import dev.catena.engine.entry.MergingIterator;
 import dev.catena.engine.entry.MultiLookup;
 import dev.catena.engine.entry.ValueSink;
 import dev.catena.engine.event.Events;
+import dev.catena.engine.log.Operations;
 import dev.catena.engine.memtable.Memtable;
+import dev.catena.engine.memtable.MemtableLoader;
 import dev.catena.engine.version.TableFile;
 import dev.catena.engine.version.Version;
 import dev.catena.engine.version.VersionSet;
@@ -98,10 +100,8 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     private Sealable active;
     private final Deque<Sealable> immutables = new ArrayDeque<>(); // oldest first
 
-    /** While logs are replayed: the second half of the active memtable, and its first key. */
-    private @Nullable Memtable replayBehind;
-
-    private byte @Nullable [] replayMiddle;
+    /** Fills the active memtable while logs are replayed. */
+    private @Nullable MemtableLoader loader;
 
     /** Up to so many bytes in the active memtable a write need not look any further. */
     private long roomUntil;
@@ -144,7 +144,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                 store.damages::seen,
                 store.events,
                 store.limiter);
-        active = newReplayed();
+        active = new Sealable(newMemtable(), NO_LOG);
         roomUntil = checkStep();
     }
 
@@ -159,45 +159,45 @@ final class Family implements DbIterator.Owner, AutoCloseable {
 
     // ---- Recovery: before anybody else knows the family.
 
-    /** The memtable that replayed operations go to, which came from this log or a later one. */
-    Memtable replayInto(long log) {
+    /** Takes the operation that a cursor over a log's bytes stands on. Sequence numbers ascend. */
+    void replay(long sequence, Operations operation, MemorySegment bytes, long log) {
+        MemtableLoader into = loader;
+        if (into == null) {
+            into = new MemtableLoader(active.memtable);
+            loader = into;
+        }
         active.firstLog = Math.min(active.firstLog, log);
-        return active.memtable;
+        int kind = operation.kind();
+        boolean checked = operation.isChecked();
+        into.add(
+                sequence,
+                kind,
+                bytes,
+                operation.keyOffset(),
+                operation.keyLength(),
+                operation.valueLength(),
+                checked,
+                checked ? EntryChecksum.toEntry(operation.checksum(), kind, number, Keys.trailer(sequence, kind)) : 0);
     }
 
-    /** Has operations with keys from a middle one on replayed into a memtable of their own, until it is joined with the one for the rest. */
-    void splitReplayed(byte[] middle) {
-        if (replayBehind == null && order == KeyOrder.BYTES && active.memtable.entries() == 0) {
-            replayMiddle = middle;
-            replayBehind = newReplayed().memtable;
+    /** Has replayed operations found. */
+    void finishReplayed() {
+        if (loader != null) {
+            loader.finish();
+            closeLoader();
         }
     }
 
-    /** From which key on operations go to {@link #replayBehind}; null when all go to {@link #replayInto}. */
-    byte @Nullable [] replayMiddle() {
-        return replayMiddle;
-    }
-
-    @Nullable
-    Memtable replayBehind() {
-        return replayBehind;
-    }
-
-    /** Makes one memtable of the two halves. */
-    void joinReplayed() {
-        Memtable behind = replayBehind;
-        if (behind != null) {
-            replayBehind = null;
-            replayMiddle = null;
-            active.memtable.append(behind);
-            behind.release();
+    private void closeLoader() {
+        if (loader != null) {
+            loader.close();
+            loader = null;
         }
     }
 
     /** Bytes in the memtable that operations go to. */
     long activeBytes() {
-        Memtable behind = replayBehind;
-        return active.memtable.memoryBytes() + (behind == null ? 0 : behind.memoryBytes());
+        return active.memtable.memoryBytes();
     }
 
     /**
@@ -206,17 +206,11 @@ final class Family implements DbIterator.Owner, AutoCloseable {
      * @param lastSequence the newest operation that was replayed
      */
     void keepReplayed(long lastSequence) {
-        joinReplayed();
+        finishReplayed();
         active.lastSequence = lastSequence;
         active.reason = named("logs are replayed");
         immutables.addLast(active);
-        active = newReplayed();
-    }
-
-    private Sealable newReplayed() {
-        Memtable memtable = newMemtable();
-        memtable.expectRuns(true);
-        return new Sealable(memtable, NO_LOG);
+        active = new Sealable(newMemtable(), NO_LOG);
     }
 
     /**
@@ -235,7 +229,6 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     /** Lets readers in, and writers, whose operations come to this log or a later one. */
     void open(long log, Version version) {
         active.firstLog = Math.min(active.firstLog, log);
-        active.memtable.expectRuns(false);
         crowded = !canSeal();
         current = new ReadState(active.memtable, newestFirst(), version, options.mergeOperator(), liveStates);
     }
@@ -780,9 +773,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
             last = current;
             current = null;
             active.memtable.release();
-            if (replayBehind != null) {
-                replayBehind.release(); // it was not opened
-            }
+            closeLoader(); // it was not opened
             immutables.forEach(each -> each.memtable.release());
             immutables.clear();
         } finally {

@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>For reading only, nothing of that is written: full memtables are kept, logs stay as long as they are, files stay where they are.
  *
- * <p>Runs in the opening thread, before any other thread knows the store, but for the one that helps {@link Replay}.
+ * <p>Runs in the opening thread, before any other thread knows the store.
  */
 final class Recovery {
     private static final int BLOCK_BYTES = 4096;
@@ -60,8 +60,6 @@ final class Recovery {
     private final List<Path> empty = new ArrayList<>();
     private long lastSequence;
     private long nextLogged;
-
-    private final Replay replay = new Replay(this::makeRoom);
 
     /** The operation that was replayed last. Tables of other families, or of dropped ones, may have newer ones. */
     private long replayedSequence;
@@ -123,12 +121,6 @@ final class Recovery {
 
     /** Replays the logs. */
     void replay(List<Numbered> files, Manifest manifest) {
-        try (replay) {
-            replayAll(files, manifest);
-        }
-    }
-
-    private void replayAll(List<Numbered> files, Manifest manifest) {
         Map<Long, Long> ends = new HashMap<>();
         TreeMap<Long, Path> logs = new TreeMap<>();
         for (Manifest.LogEntry log : manifest.logs()) {
@@ -167,7 +159,7 @@ final class Recovery {
             }
             previous = new Previous(path, result);
         }
-        replay.finish();
+        families.values().forEach(Family::finishReplayed);
         nextLogged = previous == null ? lastSequence + 1 : previous.result.nextSequence();
         if (!reading && replayed > REPLAYED_MAX) {
             long next = logs.lastKey() + 1;
@@ -236,7 +228,8 @@ final class Recovery {
             if (family != null
                     && family.order.isKnown() // else nobody can read it
                     && next > family.versions.flushedSequence()) { // else it was dropped, or has it in tables
-                replay.add(family, next, operations, bytes, log);
+                makeRoom(family, replayedSequence, log);
+                family.replay(next, operations, bytes, log);
             }
             replayedSequence = next++;
         }

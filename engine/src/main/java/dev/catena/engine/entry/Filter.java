@@ -47,6 +47,21 @@ public final class Filter {
         }
     }
 
+    /**
+     * Adds keys by their hashes: looks at all their lines first, as the processor can wait for many at once, which {@link #add} one after another
+     * does not let it. Returns nothing of use.
+     */
+    public static long addAll(long filter, int bytes, int probes, long[] hashes, int count) {
+        long looked = 0;
+        for (int i = 0; i < count; i++) {
+            looked += Memory.getLong(line(filter, bytes, hashes[i]));
+        }
+        for (int i = 0; i < count; i++) {
+            add(filter, bytes, probes, hashes[i]);
+        }
+        return looked;
+    }
+
     /** Whether a key may have been added; false is certain. */
     public static boolean mayContain(long filter, int bytes, int probes, long hash) {
         long line = line(filter, bytes, hash);

@@ -72,6 +72,8 @@ public final class Memtable {
     /** What a deletion of a range takes beside its keys, when readers have laid it out, too; about. */
     private static final int RANGE_DELETION_BYTES = 256;
 
+    private static final int LINKED_AT_ONCE = 64;
+
     private static final String OWNER = "memtable";
     private static final long CHUNK_MIN = 64L << 10;
 
@@ -119,8 +121,6 @@ public final class Memtable {
     private long freeEnd;
     private long random = 0x9e3779b97f4a7c15L;
     private final long[] before = new long[MAX_HEIGHT];
-    /** Whether {@link #before} is kept on all levels, for the next search to go on from there. */
-    private boolean runs;
     /** The last node of each level, the head where a level is empty: where ascending keys go without a search. */
     private final long[] last = new long[MAX_HEIGHT];
 
@@ -241,39 +241,18 @@ public final class Memtable {
             return 0;
         }
         int height = randomHeight();
-        long links = (long) LINK * height;
         boolean operand = kind == Keys.MERGE;
-        long node = allocate(links + KEY + keyLength + valueLength + (operand ? COUNT : 0)) + links;
-        long keyAddress = node + KEY;
-        MemorySegment.copy(key, keyOffset, Memory.ALL, keyAddress, keyLength);
-        if (valueLength > 0) {
-            MemorySegment.copy(value, valueOffset, Memory.ALL, keyAddress + keyLength, valueLength);
-        }
-        int sum = checksum;
-        if (!given && store != null) {
-            long valueAddress = keyAddress + keyLength;
-            sum = EntryChecksum.ofEntry(trailer, keyAddress, keyLength, valueAddress, valueLength);
-            if (!Memory.isCopy(key, keyOffset, Memory.ALL, keyAddress, keyLength)
-                    || !Memory.isCopy(value, valueOffset, Memory.ALL, valueAddress, valueLength)) {
-                throw new IllegalStateException("key or value was changed while it was written");
-            }
-        }
-        long prefix = order.prefix(keyAddress, keyLength);
+        long node =
+                newNode(height, trailer, key, keyOffset, keyLength, value, valueOffset, valueLength, given, checksum);
+        long prefix = Memory.getLong(node);
+        long keyAddress = keyAddress(node);
         Filter.add(filter.address(), filterBytes, FILTER_PROBES, Filter.hash(keyAddress, keyLength));
-        Memory.putLong(node, prefix);
-        Memory.putLong(node + TRAILER, trailer);
-        Memory.putInt(node + KEY_LENGTH, lengths(keyLength, valueLength));
-        Memory.putInt(node + VALUE_LENGTH, valueLength);
-        Memory.putInt(node + CHECKSUM, sum);
-
         if (last[0] == head || isBefore(last[0], prefix, keyAddress, keyLength, trailer)) {
-            System.arraycopy(last, 0, before, 0, runs ? MAX_HEIGHT : height);
-        } else if (runs) {
-            findBeforeFromLast(prefix, keyAddress, keyLength, trailer);
+            System.arraycopy(last, 0, before, 0, height);
         } else {
             findBefore(prefix, keyAddress, keyLength, trailer, height);
         }
-        int operands = operand ? countOperands(node) : 0;
+        int operands = operand ? countOperands(node, Memory.getLong(link(before[0], 0))) : 0;
         if (height > listHeight) {
             LIST_HEIGHT.setOpaque(this, height);
         }
@@ -290,6 +269,136 @@ public final class Memtable {
         }
         ENTRIES.setOpaque(this, entries + 1);
         return operands;
+    }
+
+    /** A node of a height that is complete but for its links. */
+    private long newNode(
+            int height,
+            long trailer,
+            MemorySegment key,
+            long keyOffset,
+            int keyLength,
+            MemorySegment value,
+            long valueOffset,
+            int valueLength,
+            boolean given,
+            int checksum) {
+        long links = (long) LINK * height;
+        int count = Keys.kind(trailer) == Keys.MERGE ? COUNT : 0;
+        long node = allocate(links + KEY + keyLength + valueLength + count) + links;
+        long keyAddress = node + KEY;
+        MemorySegment.copy(key, keyOffset, Memory.ALL, keyAddress, keyLength);
+        if (valueLength > 0) {
+            MemorySegment.copy(value, valueOffset, Memory.ALL, keyAddress + keyLength, valueLength);
+        }
+        int sum = checksum;
+        if (!given && store != null) {
+            long valueAddress = keyAddress + keyLength;
+            sum = EntryChecksum.ofEntry(trailer, keyAddress, keyLength, valueAddress, valueLength);
+            if (!Memory.isCopy(key, keyOffset, Memory.ALL, keyAddress, keyLength)
+                    || !Memory.isCopy(value, valueOffset, Memory.ALL, valueAddress, valueLength)) {
+                throw new IllegalStateException("key or value was changed while it was written");
+            }
+        }
+        Memory.putLong(node, order.prefix(keyAddress, keyLength));
+        Memory.putLong(node + TRAILER, trailer);
+        Memory.putInt(node + KEY_LENGTH, lengths(keyLength, valueLength));
+        Memory.putInt(node + VALUE_LENGTH, valueLength);
+        Memory.putInt(node + CHECKSUM, sum);
+        return node;
+    }
+
+    // ---- For MemtableLoader.
+
+    KeyOrder order() {
+        return order;
+    }
+
+    /**
+     * As {@link #put}, but found only after {@link #addToFilter} and {@link #linkAll}; before that nothing else may be put. Returns the node, 0
+     * for the deletion of a range.
+     */
+    long load(
+            long sequence,
+            int kind,
+            MemorySegment from,
+            long keyOffset,
+            int keyLength,
+            int valueLength,
+            boolean given,
+            int checksum) {
+        long valueOffset = keyOffset + keyLength;
+        if (kind == Keys.DELETE_RANGE) {
+            put(sequence, kind, from, keyOffset, keyLength, from, valueOffset, valueLength, given, checksum);
+            return 0;
+        }
+        int height = randomHeight();
+        long node = newNode(
+                height,
+                Keys.trailer(sequence, kind),
+                from,
+                keyOffset,
+                keyLength,
+                from,
+                valueOffset,
+                valueLength,
+                given,
+                checksum);
+        Memory.putLong(link(node, 0), height); // for linkAll to know
+        ENTRIES.setOpaque(this, entries + 1);
+        return node;
+    }
+
+    /** Adds some keys, by their hashes, to the filter. Returns nothing of use. */
+    long addToFilter(long[] hashes, int count) {
+        return Filter.addAll(filter.address(), filterBytes, FILTER_PROBES, hashes, count);
+    }
+
+    /**
+     * Links all nodes that were loaded, from the last to the first: so each is touched once only. Some at a time are looked at before, as the
+     * processor can wait for many cache lines at once, but not when what it does next depends on each.
+     *
+     * @param sorted the address of 16 bytes for each, of which the second half is the node; in order
+     * @return nothing of use
+     */
+    long linkAll(long sorted, long count) {
+        long[] next = new long[MAX_HEIGHT];
+        long[] nextPrefix = new long[MAX_HEIGHT];
+        long looked = 0;
+        for (long end = count; end > 0; end -= LINKED_AT_ONCE) {
+            long first = Math.max(0, end - LINKED_AT_ONCE);
+            for (long i = first; i < end; i++) {
+                looked += Memory.getLong(link(Memory.getLong(sorted + 16 * i + 8), 0));
+            }
+            for (long i = end - 1; i >= first; i--) {
+                linkBefore(Memory.getLong(sorted + 16 * i + 8), next, nextPrefix);
+            }
+        }
+        int tallest = 1;
+        for (int level = 0; level < MAX_HEIGHT && next[level] != 0; level++) {
+            Memory.putLong(link(head, level) + LINK_PREFIX, nextPrefix[level]);
+            Memory.putLongRelease(link(head, level), next[level]);
+            tallest = level + 1;
+        }
+        LIST_HEIGHT.setOpaque(this, tallest);
+        return looked;
+    }
+
+    private void linkBefore(long node, long[] next, long[] nextPrefix) {
+        int height = (int) Memory.getLong(link(node, 0));
+        if (Keys.kind(Memory.getLong(node + TRAILER)) == Keys.MERGE) {
+            countOperands(node, next[0]);
+        }
+        long prefix = Memory.getLong(node);
+        for (int level = 0; level < height; level++) {
+            Memory.putLong(link(node, level), next[level]);
+            Memory.putLong(link(node, level) + LINK_PREFIX, nextPrefix[level]);
+            if (next[level] == 0) {
+                last[level] = node;
+            }
+            next[level] = node;
+            nextPrefix[level] = prefix;
+        }
     }
 
     private static int rangeChecksum(byte[] begin, byte[] end, long sequence) {
@@ -379,10 +488,9 @@ public final class Memtable {
         }
     }
 
-    /** Notes with an operand about to be linked how many follow one another. */
-    private int countOperands(long node) {
+    /** Notes with an operand about to be linked in front of another node, or of 0, how many follow one another. */
+    private static int countOperands(long node, long older) {
         int count = 1;
-        long older = Memory.getLong(link(before[0], 0));
         if (older != 0
                 && Keys.kind(Memory.getLong(older + TRAILER)) == Keys.MERGE
                 && Keys.compare(keyAddress(older), keyLength(older), keyAddress(node), keyLength(node)) == 0) {
@@ -517,82 +625,6 @@ public final class Memtable {
         }
     }
 
-    /**
-     * Takes over the entries of another memtable of the same size and order, which all come behind all that are here. The other one, which
-     * nobody else knows, can only be released then.
-     */
-    public void append(Memtable behind) {
-        long bytes = memoryBytes + behind.memoryBytes;
-        long count = entries + behind.entries;
-        for (int level = 0; level < behind.listHeight; level++) {
-            long first = link(behind.head, level);
-            long link = link(last[level], level);
-            Memory.putLong(link + LINK_PREFIX, Memory.getLong(first + LINK_PREFIX));
-            Memory.putLongRelease(link, Memory.getLong(first));
-            if (behind.last[level] != behind.head) {
-                last[level] = behind.last[level];
-            }
-        }
-        for (int at = 0; at < filterBytes; at += 8) {
-            long word = filter.address() + at;
-            Memory.putLong(word, Memory.getLong(word) | Memory.getLong(behind.filter.address() + at));
-        }
-        chunks.addAll(behind.chunks);
-        behind.chunks.clear();
-        for (int i = 0; i < behind.rangeDeletionCount; i++) {
-            RangeDeletion range = behind.rangeDeletions[i];
-            deleteRange(range.begin(), range.end(), range.sequence(), behind.rangeChecksums[i]);
-        }
-        LIST_HEIGHT.setOpaque(this, Math.max(listHeight, behind.listHeight));
-        MEMORY_BYTES.setOpaque(this, bytes);
-        ENTRIES.setOpaque(this, count);
-        Arrays.fill(before, head);
-    }
-
-    /**
-     * Says whether entries are going to come in long ascending runs. Then each is looked for from where the one before went, over the
-     * few nodes between them, and not from the top; for others that takes longer.
-     */
-    public void expectRuns(boolean expected) {
-        runs = expected;
-        Arrays.fill(before, head);
-    }
-
-    /**
-     * As {@link #findBefore}, on all levels, for an entry that is probably near behind the one before: {@link #before} holds what was
-     * before that one. Climbs until the next node is not before the entry any more, whence on nothing changes, and goes down again.
-     */
-    private void findBeforeFromLast(long prefix, long key, int keyLength, long trailer) {
-        if (before[0] != head && !isBefore(before[0], prefix, key, keyLength, trailer)) {
-            findBefore(prefix, key, keyLength, trailer, MAX_HEIGHT);
-            return;
-        }
-        int level = 0;
-        while (level < listHeight && isNextBefore(before[level], level, prefix, key, keyLength, trailer)) {
-            level++;
-        }
-        if (level > 0) {
-            long node = before[level - 1];
-            while (--level >= 0) {
-                while (isNextBefore(node, level, prefix, key, keyLength, trailer)) {
-                    node = Memory.getLong(link(node, level));
-                }
-                before[level] = node;
-            }
-        }
-    }
-
-    private boolean isNextBefore(long node, int level, long prefix, long key, int keyLength, long trailer) {
-        long next = Memory.getLong(link(node, level));
-        if (next == 0) {
-            return false;
-        }
-        long nextPrefix = Memory.getLong(link(node, level) + LINK_PREFIX);
-        return nextPrefix != prefix
-                ? Long.compareUnsigned(nextPrefix, prefix) < 0
-                : isBefore(next, prefix, key, keyLength, trailer);
-    }
-
     /** The first node at or after a key and trailer, or the last one before them; 0 for none. */
     private long find(long prefix, long key, int keyLength, long trailer, boolean before) {
         long node = head;
@@ -642,11 +674,11 @@ public final class Memtable {
         return compared != 0 ? compared < 0 : Long.compareUnsigned(Memory.getLong(node + TRAILER), trailer) > 0;
     }
 
-    private static int keyLength(long node) {
+    static int keyLength(long node) {
         return Memory.getInt(node + KEY_LENGTH) & KEY_LENGTH_MASK;
     }
 
-    private static long keyAddress(long node) {
+    static long keyAddress(long node) {
         return node + KEY;
     }
 

@@ -14,7 +14,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -65,50 +64,6 @@ class MemtableTest {
             model.assertSeeks(iterator, random, 200);
         }
         memtable.release();
-    }
-
-    /** Ascending runs, one after another, into two memtables that are then joined: the same as one by one. */
-    @Test
-    void runsAndJoinedHalves() {
-        long seed = System.nanoTime();
-        System.out.println("seed " + seed);
-        Random random = new Random(seed);
-        long allocated = NativeMemory.allocatedBytes();
-        Model model = Model.random(random, 6000, 60);
-        List<Map.Entry<Model.Version, byte[]>> sorted = new ArrayList<>(model.entries.entrySet());
-        int middle = sorted.size() / 2;
-        while (middle > 0
-                && Arrays.equals(
-                        sorted.get(middle).getKey().key(),
-                        sorted.get(middle - 1).getKey().key())) {
-            middle--;
-        }
-        Memtable memtable = new Memtable(256 << 10);
-        Memtable behind = new Memtable(256 << 10);
-        memtable.expectRuns(true);
-        behind.expectRuns(true);
-        List<Map.Entry<Model.Version, byte[]>> first = sorted.subList(0, middle);
-        List<Map.Entry<Model.Version, byte[]>> second = sorted.subList(middle, sorted.size());
-        for (int run = 0; run < 7; run++) {
-            fillRun(memtable, first, run);
-            fillRun(behind, second, run);
-        }
-        memtable.append(behind);
-        behind.release();
-        memtable.expectRuns(false);
-        Model later = Model.random(random, 500, 60);
-        later.entries.keySet().removeIf(model.entries::containsKey);
-        fill(memtable, later);
-        model.entries.putAll(later.entries);
-        assertEquals(model.entries.size(), memtable.entries());
-        try (InternalIterator iterator = memtable.iterator()) {
-            model.assertSame(iterator);
-            model.assertSeeks(iterator, random, 500);
-            model.assertSameBackward(iterator);
-        }
-        model.assertLookups(memtable::find, random, 5000);
-        memtable.release();
-        assertEquals(allocated, NativeMemory.allocatedBytes());
     }
 
     @Test
@@ -201,22 +156,6 @@ class MemtableTest {
         byte[] key = new byte[8];
         MemorySegment.ofArray(key).set(ValueLayout.JAVA_LONG_UNALIGNED, 0, sequence * 0x9e3779b97f4a7c15L);
         return key;
-    }
-
-    /** Adds every seventh key, ascending, of each its versions as they were written: oldest first. */
-    private static void fillRun(Memtable memtable, List<Map.Entry<Model.Version, byte[]>> sorted, int run) {
-        sorted.stream()
-                .filter(entry -> Math.floorMod(Arrays.hashCode(entry.getKey().key()), 7) == run)
-                .sorted(Comparator.comparing(
-                                (Map.Entry<Model.Version, byte[]> entry) ->
-                                        entry.getKey().key(),
-                                Arrays::compareUnsigned)
-                        .thenComparing(entry -> entry.getKey().trailer()))
-                .forEach(entry -> {
-                    Model one = new Model();
-                    one.entries.put(entry.getKey(), entry.getValue());
-                    fill(memtable, one);
-                });
     }
 
     /** In the order of their sequence numbers, as writes come. */

@@ -5,6 +5,7 @@ import jdk.jfr.DataAmount;
 import jdk.jfr.Description;
 import jdk.jfr.Event;
 import jdk.jfr.FlightRecorder;
+import jdk.jfr.FlightRecorderListener;
 import jdk.jfr.Label;
 import jdk.jfr.Name;
 import jdk.jfr.Period;
@@ -77,11 +78,25 @@ final class AccountEvent extends Event {
     @Timespan
     long requestP99;
 
-    /** Commits an event for each account of {@code runtime} whenever a recording asks. Returns what ends that. */
+    /**
+     * Commits an event for each account of {@code runtime} whenever a recording asks. Returns what ends that. Before there is a first recording
+     * it only waits for it: getting ready for one takes tens of milliseconds.
+     */
     static Runnable register(ChainRuntime runtime) {
         Runnable emit = () -> runtime.accounts().forEach(account -> commit(runtime.backend(), account));
-        FlightRecorder.addPeriodicEvent(AccountEvent.class, emit);
-        return () -> FlightRecorder.removePeriodicEvent(emit);
+        FlightRecorderListener listener = new FlightRecorderListener() {
+            @Override
+            public void recorderInitialized(FlightRecorder recorder) {
+                FlightRecorder.addPeriodicEvent(AccountEvent.class, emit);
+            }
+        };
+        FlightRecorder.addListener(listener); // which hears at once of a recorder that is there
+        return () -> {
+            FlightRecorder.removeListener(listener);
+            if (FlightRecorder.isInitialized()) {
+                FlightRecorder.removePeriodicEvent(emit);
+            }
+        };
     }
 
     private static void commit(String backend, ChainAccount account) {
