@@ -624,7 +624,7 @@ public final class Log {
                 synced.file.sync();
                 durableFlushes.increment();
             }
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             broken = true;
             throw health.fail(e);
         } finally {
@@ -632,7 +632,7 @@ public final class Log {
             ownership.own();
             if (durable < end && !broken) {
                 durable = end;
-                attestable = boundary;
+                attestable = Math.max(attestable, boundary);
             }
             ownership.release(durable, broken);
         }
