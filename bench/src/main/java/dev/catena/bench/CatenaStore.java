@@ -4,6 +4,7 @@ import dev.catena.engine.Compression;
 import dev.catena.engine.Db;
 import dev.catena.engine.DbIterator;
 import dev.catena.engine.Durability;
+import dev.catena.engine.IteratorOptions;
 import dev.catena.engine.Options;
 import dev.catena.engine.Stats;
 import dev.catena.engine.StoreEvent;
@@ -145,8 +146,13 @@ public final class CatenaStore implements KeyValueStore {
         }
 
         @Override
-        public Cursor cursor() {
-            return new CatenaCursor(db.iterator(), key, value);
+        public Cursor cursor(long readaheadBytes) {
+            return new CatenaCursor(
+                    readaheadBytes < 0
+                            ? db.iterator()
+                            : db.iterator(IteratorOptions.defaults().withReadaheadBytes(readaheadBytes)),
+                    key,
+                    value);
         }
 
         @Override

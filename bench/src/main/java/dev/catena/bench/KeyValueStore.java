@@ -9,6 +9,9 @@ import java.lang.foreign.MemorySegment;
  * <p>Stores are thread safe; sessions and cursors belong to one thread.
  */
 public interface KeyValueStore extends AutoCloseable {
+    /** What {@link Session#cursor(long)} takes for a store's own choice. */
+    long AUTOMATIC_READAHEAD = -1;
+
     /** Opens a session for one thread. */
     Session session();
 
@@ -48,7 +51,12 @@ public interface KeyValueStore extends AutoCloseable {
         long get();
 
         /** A cursor over the store as it is now. */
-        Cursor cursor();
+        default Cursor cursor() {
+            return cursor(AUTOMATIC_READAHEAD);
+        }
+
+        /** The same, which reads so many bytes ahead; or as many as the store thinks best. */
+        Cursor cursor(long readaheadBytes);
 
         @Override
         void close();

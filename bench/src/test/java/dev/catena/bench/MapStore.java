@@ -83,7 +83,7 @@ class MapStore implements KeyValueStore {
         }
 
         @Override
-        public Cursor cursor() {
+        public Cursor cursor(long readaheadBytes) {
             return new MapCursor();
         }
 

@@ -34,6 +34,7 @@ import picocli.CommandLine.Spec;
             "  catena chains                  micro-benchmarks of chains on every backend",
             "  catena soak --gib 10           far more data than memory, loaded and overwritten: long puts, amplification",
             "  catena opening DIR             how long a store takes to open, also after kill -9",
+            "  catena scan DIR                a walk through a store that is in no cache, beside RocksDB",
             "  catena jmh GetStations         micro-benchmarks of the store, station by station",
             "  catena doctor                  what this machine offers, and which backend is chosen",
             "  catena db DIR scan --limit 10  the first ten entries of a store",
@@ -75,6 +76,7 @@ public final class Main implements Runnable {
                 .addSubcommand(new TopCommand(out))
                 .addSubcommand(SoakCommand.line(out))
                 .addSubcommand(OpeningCommand.line(out))
+                .addSubcommand(ScanCommand.line(out))
                 .addSubcommand(JmhCommand.line());
         line.setOut(new PrintWriter(out, true, StandardCharsets.UTF_8));
         line.setErr(new PrintWriter(err, true, StandardCharsets.UTF_8));

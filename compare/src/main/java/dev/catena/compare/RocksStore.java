@@ -194,7 +194,8 @@ final class RocksStore implements KeyValueStore {
         }
 
         @Override
-        public Cursor cursor() {
+        public Cursor cursor(long readaheadBytes) {
+            reading.setReadaheadSize(Math.max(0, readaheadBytes)); // 0 is its own choice
             return new RocksCursor(db.newIterator(reading), key, value);
         }
 

@@ -12,6 +12,8 @@ import dev.catena.bench.Workload;
 import dev.catena.bench.WorkloadRun;
 import dev.catena.engine.Compression;
 import dev.catena.engine.Db;
+import dev.catena.engine.DbIterator;
+import dev.catena.engine.IteratorOptions;
 import dev.catena.engine.Options;
 import dev.catena.engine.Stats;
 import java.lang.foreign.Arena;
@@ -123,6 +125,41 @@ final class StoreIoTest {
             SyscallCounter.Counts counts = counted();
             assertTrue(values.stream().allMatch(found -> found != null && found.length == VALUE_BYTES));
             assertTrue(counts.ioSyscalls() > 0 && counts.ioSyscalls() <= 6, counts.toString());
+        }
+    }
+
+    /** A walk's data and indexes are read half a MiB at a time, while it goes on: a call to begin each and perhaps one to wait for it. */
+    @Test
+    void aWalkMakesFewSystemCalls() {
+        Options options = Options.defaults().withCompression(Compression.NONE);
+        int keys = 100_000;
+        try (Db db = Db.open(directory, options)) {
+            byte[] value = new byte[VALUE_BYTES];
+            for (int i = 0; i < keys; i++) {
+                db.put(ByteBuffer.allocate(KEY_BYTES).putInt(i).array(), value);
+            }
+            db.compact();
+        }
+        IteratorOptions ahead = IteratorOptions.defaults().withReadaheadBytes(1 << 20);
+        try (Db db = Db.open(directory, options)) {
+            assumeTrue(
+                    db.stats().backend().equals("kernel-hook"),
+                    "backend " + db.stats().backend());
+            for (boolean walk : new boolean[] {false, true}) { // the first steps load classes and make lanes
+                try (DbIterator iterator = db.iterator(ahead)) {
+                    int found = 0;
+                    counter.start(ProcessHandle.current().pid());
+                    for (iterator.seekToFirst(); iterator.isValid() && (walk || found < 1000); iterator.next()) {
+                        found++;
+                    }
+                    SyscallCounter.Counts counts = counted();
+                    long halves = (long) keys * VALUE_BYTES / (512 << 10);
+                    if (walk) {
+                        assertEquals(keys, found);
+                        assertTrue(counts.ioSyscalls() <= 2 * halves + 40, halves + " halves: " + counts);
+                    }
+                }
+            }
         }
     }
 

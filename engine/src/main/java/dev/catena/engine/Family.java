@@ -525,7 +525,8 @@ final class Family implements DbIterator.Owner, AutoCloseable {
             long sequence = store.sequence(bounds.snapshot());
             byte[] lower = bounds.lower(order);
             byte[] upper = bounds.upper(order);
-            InternalIterator entries = MergingIterator.of(order, state.iterators(lower, upper, sequence));
+            InternalIterator entries =
+                    MergingIterator.of(order, state.iterators(lower, upper, sequence, bounds.readaheadBytes()));
             state.retain();
             DbIterator iterator = new DbIterator(state, entries, order, sequence, lower, upper, state.operator, this);
             synchronized (iterators) {

@@ -1,6 +1,7 @@
 package dev.catena.engine;
 
 import dev.catena.engine.entry.KeyOrder;
+import dev.catena.engine.table.TableReader;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -12,7 +13,11 @@ import org.jspecify.annotations.Nullable;
  * order of the column family's keys.
  */
 public final class IteratorOptions {
-    private static final IteratorOptions DEFAULTS = new IteratorOptions(null, List.of(), List.of(), List.of());
+    /** Most that can be read ahead: 16 MiB. */
+    public static final long READAHEAD_BYTES_MAX = 16 << 20;
+
+    private static final IteratorOptions DEFAULTS =
+            new IteratorOptions(null, List.of(), List.of(), List.of(), TableReader.AUTOMATIC_READAHEAD);
 
     // What they come to together depends on the order of keys.
 
@@ -20,13 +25,19 @@ public final class IteratorOptions {
     private final List<byte[]> lower;
     private final List<byte[]> upper;
     private final List<byte[]> prefixes;
+    private final long readaheadBytes;
 
     private IteratorOptions(
-            @Nullable Snapshot snapshot, List<byte[]> lower, List<byte[]> upper, List<byte[]> prefixes) {
+            @Nullable Snapshot snapshot,
+            List<byte[]> lower,
+            List<byte[]> upper,
+            List<byte[]> prefixes,
+            long readaheadBytes) {
         this.snapshot = snapshot;
         this.lower = lower;
         this.upper = upper;
         this.prefixes = prefixes;
+        this.readaheadBytes = readaheadBytes;
     }
 
     /** All keys, as they are when the iterator is made. */
@@ -36,17 +47,17 @@ public final class IteratorOptions {
 
     /** Shows the store as it was when the snapshot was made, which may be closed before the iterator. */
     public IteratorOptions withSnapshot(Snapshot of) {
-        return new IteratorOptions(Objects.requireNonNull(of), lower, upper, prefixes);
+        return new IteratorOptions(Objects.requireNonNull(of), lower, upper, prefixes, readaheadBytes);
     }
 
     /** Shows no key below this one. */
     public IteratorOptions withLowerBound(byte[] key) {
-        return new IteratorOptions(snapshot, plus(lower, key), upper, prefixes);
+        return new IteratorOptions(snapshot, plus(lower, key), upper, prefixes, readaheadBytes);
     }
 
     /** Shows only keys below this one. */
     public IteratorOptions withUpperBound(byte[] key) {
-        return new IteratorOptions(snapshot, lower, plus(upper, key), prefixes);
+        return new IteratorOptions(snapshot, lower, plus(upper, key), prefixes, readaheadBytes);
     }
 
     /**
@@ -54,7 +65,22 @@ public final class IteratorOptions {
      * the iterator throws an {@link IllegalArgumentException}.
      */
     public IteratorOptions withPrefix(byte[] prefix) {
-        return new IteratorOptions(snapshot, lower, upper, plus(prefixes, prefix));
+        return new IteratorOptions(snapshot, lower, upper, plus(prefixes, prefix), readaheadBytes);
+    }
+
+    /**
+     * Has so many bytes of a table read ahead while the iterator walks, from the second block after a seek on that the cache does not have.
+     * Without this nothing is read ahead at first, then more and more, up to a MiB, as the walk proves long. It holds for each table
+     * that the iterator stands in, one a level, and takes as much memory for each; when many iterators read ahead there may be less for
+     * one than it asks for.
+     *
+     * @param bytes 0 for each block by itself, at most {@value #READAHEAD_BYTES_MAX}
+     */
+    public IteratorOptions withReadaheadBytes(long bytes) {
+        if (bytes < 0 || bytes > READAHEAD_BYTES_MAX) {
+            throw new IllegalArgumentException("bytes read ahead: 0 to " + READAHEAD_BYTES_MAX + ", not " + bytes);
+        }
+        return new IteratorOptions(snapshot, lower, upper, prefixes, bytes);
     }
 
     private static List<byte[]> plus(List<byte[]> keys, byte[] key) {
@@ -66,6 +92,11 @@ public final class IteratorOptions {
     @Nullable
     Snapshot snapshot() {
         return snapshot;
+    }
+
+    /** As {@link TableReader#iterator} takes it. */
+    long readaheadBytes() {
+        return readaheadBytes;
     }
 
     /** The smallest key to show, or null. */

@@ -161,8 +161,13 @@ final class ReadState {
         keys.merge(operator);
     }
 
-    /** Iterators over all entries of a range that a snapshot sees, and perhaps others; the caller closes them, and holds a reference until then. */
-    List<InternalIterator> iterators(byte @Nullable [] lower, byte @Nullable [] upper, long snapshot) {
+    /**
+     * Iterators over all entries of a range that a snapshot sees, and perhaps others; the caller closes them, and holds a reference until
+     * then.
+     *
+     * @param readahead as {@link dev.catena.engine.table.TableReader#iterator} takes it
+     */
+    List<InternalIterator> iterators(byte @Nullable [] lower, byte @Nullable [] upper, long snapshot, long readahead) {
         RangeDeletions ranges = hasRangeDeletions() ? rangesWith(active.rangeDeletionCount()).all : RangeDeletions.NONE;
         List<InternalIterator> iterators = new ArrayList<>();
         boolean complete = false;
@@ -173,7 +178,7 @@ final class ReadState {
                                 ? memtable.iterator()
                                 : new Undeleted(memtable.iterator(), ranges, snapshot, Long.MAX_VALUE));
             }
-            version.addIterators(iterators, lower, upper, ranges, snapshot);
+            version.addIterators(iterators, lower, upper, ranges, snapshot, readahead);
             complete = true;
             return iterators;
         } finally {

@@ -351,28 +351,7 @@ public final class Compactor {
 
         @Override
         public InternalIterator level(List<TableFile> tables) {
-            return new LevelIterator(
-                    versions.order(),
-                    tables.stream().map(table -> new Scan(table)).toList());
-        }
-
-        /** One table of a level. */
-        private final class Scan implements LevelIterator.Source {
-            private final TableFile table;
-
-            Scan(TableFile table) {
-                this.table = table;
-            }
-
-            @Override
-            public byte[] largestKey() {
-                return table.largestKey();
-            }
-
-            @Override
-            public InternalIterator open() {
-                return table(table);
-            }
+            return new LevelIterator<>(versions.order(), tables, this::table);
         }
     }
 }

@@ -32,8 +32,22 @@ public final class ChainReads implements AutoCloseable {
     /** A read in a chain that takes longer on average did not either. Changed by tests only. */
     static volatile long fastNanos = 3_000;
 
+    /** Walks at a time that have something read ahead: each has a lane. */
+    private static final int AHEAD_MAX = 8;
+
+    /** All of them together take this part of the cache's bytes at most, */
+    private static final int AHEAD_SHARE = 8;
+
+    /** and this much. */
+    private static final long AHEAD_BYTES_MAX = 32 << 20;
+
+    /** With room for less nothing is read ahead. */
+    private static final long AHEAD_HALF_MIN = 64 << 10;
+
     private final ChainRuntime runtime;
     private final MemoryAccount account;
+    private int aheadCount; // with the bytes under this object's monitor
+    private long aheadBytes;
     private final ConcurrentLinkedDeque<Batch> idleBatches = new ConcurrentLinkedDeque<>();
     private final AtomicInteger batches = new AtomicInteger();
 
@@ -115,6 +129,45 @@ public final class ChainReads implements AutoCloseable {
 
     void give(Batch batch) {
         idleBatches.addFirst(batch);
+    }
+
+    /**
+     * What reads ahead of a walk, with room for so many bytes, or fewer if others have taken the rest; null if there are hardly any.
+     *
+     * @param whole whether to read as far ahead from the first
+     */
+    @Nullable
+    ReadAhead readAhead(TableReader table, long bytes, boolean whole) {
+        long half;
+        synchronized (this) {
+            long left = Math.min(AHEAD_BYTES_MAX, table.cache().capacityBytes() / AHEAD_SHARE) - aheadBytes;
+            half = Math.min(bytes, left - ReadAhead.bytes(0)) / 2;
+            if (half < AHEAD_HALF_MIN || aheadCount == AHEAD_MAX) {
+                return null;
+            }
+            aheadCount++;
+            aheadBytes += ReadAhead.bytes(half);
+        }
+        account.charge(Owner.ITERATORS, ReadAhead.bytes(half));
+        boolean made = false;
+        try {
+            ReadAhead ahead = new ReadAhead(runtime, this, table, half, whole);
+            made = true;
+            return ahead;
+        } finally {
+            if (!made) {
+                ended(half);
+            }
+        }
+    }
+
+    /** Hears that one with such halves has let go of everything. */
+    void ended(long half) {
+        account.charge(Owner.ITERATORS, -ReadAhead.bytes(half));
+        synchronized (this) {
+            aheadCount--;
+            aheadBytes -= ReadAhead.bytes(half);
+        }
     }
 
     @Override

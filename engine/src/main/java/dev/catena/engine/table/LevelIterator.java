@@ -3,6 +3,7 @@ package dev.catena.engine.table;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.KeyOrder;
 import java.util.List;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -10,18 +11,16 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Not thread safe.
  */
-public final class LevelIterator implements InternalIterator {
-    /** One table of the level: its upper bound, and how to open an iterator over it. */
+public final class LevelIterator<S extends LevelIterator.Source> implements InternalIterator {
+    /** One table of the level. */
     public interface Source {
         /** The largest user key in it. */
         byte[] largestKey();
-
-        /** A new iterator, closed by the level iterator. */
-        InternalIterator open();
     }
 
     private final KeyOrder order;
-    private final List<? extends Source> sources;
+    private final List<S> sources;
+    private final Function<S, InternalIterator> opener;
     private int at = -1;
     private @Nullable InternalIterator current;
 
@@ -30,10 +29,12 @@ public final class LevelIterator implements InternalIterator {
      *
      * @param order of keys
      * @param sources in that order, not overlapping, not empty tables; neighbours may both have versions of the key between them
+     * @param opener makes an iterator over a table, which the level iterator closes
      */
-    public LevelIterator(KeyOrder order, List<? extends Source> sources) {
+    public LevelIterator(KeyOrder order, List<S> sources, Function<S, InternalIterator> opener) {
         this.order = order;
         this.sources = sources;
+        this.opener = opener;
     }
 
     @Override
@@ -160,7 +161,7 @@ public final class LevelIterator implements InternalIterator {
         if (source != at) {
             close();
             if (source >= 0 && source < sources.size()) {
-                current = sources.get(source).open();
+                current = opener.apply(sources.get(source));
                 at = source;
             }
         }

@@ -7,17 +7,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * A position in a table. Blocks come through the cache and stay pinned while the iterator stands in them.
  *
- * <p>After {@link #READ_AHEAD_AFTER} blocks since the last seek that had to be read from the file, it takes the walk for a long one:
- * it reads many frames at once into a buffer of its own and unpacks them there, so that long scans neither cost a system call a
- * block nor push out of the cache what lookups keep in it. That holds both ways.
+ * <p>A walk that proves long does not go through the cache: its frames come from {@link WalkReads}, many at once, and are unpacked here, so
+ * that long scans neither cost a system call a block nor push out of the cache what lookups keep in it. That holds both ways.
  */
 final class TableIterator extends BlockWalk {
     private static final String OWNER = "iterator";
-    private static final int READ_AHEAD_AFTER = 4;
-    private static final long READ_AHEAD_MIN = 64L << 10;
-    private static final long READ_AHEAD_MAX = 256L << 10;
+    private static final long UNPACKED_MIN = 64L << 10;
+    private static final long UNPACKED_MAX = 256L << 10;
 
     private final TableReader table;
+    private final WalkReads reads;
 
     /** Partition whose index is pinned, -1 for none. */
     private int partition = -1;
@@ -36,21 +35,18 @@ final class TableIterator extends BlockWalk {
     /** Whether the block has slots, which a seek and a step back need. */
     private boolean indexed;
 
-    private int blocksRead;
-    private long aheadBytes = READ_AHEAD_MIN;
-    private long aheadStart;
-    private long aheadEnd;
-    private @Nullable Buffer ahead;
     private @Nullable Buffer unpacked;
 
-    /** Bytes of the two buffers that the store's account knows of. */
+    /** Bytes of it that the store's account knows of. */
     private long charged;
 
     private boolean closed;
 
-    TableIterator(TableReader table) {
+    /** @param readahead bytes to be read ahead, or {@link TableReader#AUTOMATIC_READAHEAD} */
+    TableIterator(TableReader table, long readahead) {
         super(table.path());
         this.table = table;
+        reads = new WalkReads(table, readahead);
     }
 
     @Override
@@ -72,7 +68,7 @@ final class TableIterator extends BlockWalk {
         toFrame(Math.min(IndexBlock.search(table.order(), block, key, length), IndexBlock.count(block) - 1), false);
         while (!cursor.seek(table.order(), key, length, trailer)) {
             // A key's versions go on in the next block. It comes from the cache too: only there blocks are indexed.
-            blocksRead = 0;
+            reads.restartAlone();
             if (!toNextFrame()) {
                 return;
             }
@@ -137,9 +133,7 @@ final class TableIterator extends BlockWalk {
             closed = true;
             leavePartition();
             cursor.close();
-            if (ahead != null) {
-                ahead.close();
-            }
+            reads.close();
             if (unpacked != null) {
                 unpacked.close();
             }
@@ -152,8 +146,7 @@ final class TableIterator extends BlockWalk {
         if (closed) {
             throw new AssertionError("a closed iterator was moved");
         }
-        blocksRead = 0;
-        aheadBytes = READ_AHEAD_MIN;
+        reads.restart();
         if (!indexed) {
             leaveFrame();
         }
@@ -189,14 +182,13 @@ final class TableIterator extends BlockWalk {
         long offset = start + IndexBlock.offset(block, 0, to);
         long end = start + IndexBlock.offset(block, 0, to + 1);
         long handle = table.pinDataIfCached(offset);
-        if (handle == 0 && blocksRead < READ_AHEAD_AFTER) {
+        if (handle == 0 && reads.isNextAlone()) {
             handle = table.pinData(partition, offset, end);
-            blocksRead++;
         }
         if (handle != 0) {
             enterFrame(to, offset, handle);
         } else {
-            unpackAhead(offset, end, backward);
+            unpack(offset, end, backward);
             indexed = backward;
             frame = to;
         }
@@ -236,43 +228,29 @@ final class TableIterator extends BlockWalk {
         return false;
     }
 
-    /** Unpacks a frame from the buffer, which is filled with what comes next on the way; indexes it on the way backward. */
-    private void unpackAhead(long offset, long end, boolean backward) {
-        if (ahead == null || unpacked == null) {
-            ahead = new Buffer(READ_AHEAD_MIN, OWNER);
-            unpacked = new Buffer(READ_AHEAD_MIN, OWNER);
+    /** Unpacks a frame that is not in the cache; indexes it on the way backward. */
+    private void unpack(long offset, long end, boolean backward) {
+        Buffer to = unpacked;
+        if (to == null) {
+            to = new Buffer(UNPACKED_MIN, OWNER);
+            unpacked = to;
         }
-        long bytes = end - offset;
-        if (offset < aheadStart || end > aheadEnd) {
-            long left = backward ? end : table.layout().dataEnd() - offset;
-            long length = Math.max(bytes, Math.min(aheadBytes, left));
-            long from = backward ? end - length : offset;
-            aheadBytes = Math.min(2 * aheadBytes, READ_AHEAD_MAX);
-            aheadStart = 0;
-            aheadEnd = 0;
-            ahead.shrink(Math.max(length, READ_AHEAD_MAX));
-            ahead.ensure(length, 0);
-            table.readFully(ahead.segment(), length, from);
-            aheadStart = from;
-            aheadEnd = from + length;
-        }
-        long from = ahead.address() + (offset - aheadStart);
-        Frame.verify(table.path(), offset, table.place(partition, offset), from, bytes);
+        long from = reads.frame(offset, end, partition, backward);
+        Frame.verify(table.path(), offset, table.place(partition, offset), from, end - offset);
         long raw = Frame.rawBytes(from);
-        unpacked.shrink(Math.max(raw + Block.SLACK, READ_AHEAD_MAX));
-        unpacked.ensure(raw + Block.SLACK, 0);
-        Frame.unpack(table.path(), offset, from, unpacked.address());
-        table.checkPayload(partition, offset, unpacked.address(), raw, TableReader.Kind.DATA);
+        to.shrink(Math.max(raw + Block.SLACK, UNPACKED_MAX));
+        to.ensure(raw + Block.SLACK, 0);
+        Frame.unpack(table.path(), offset, from, to.address());
+        table.checkPayload(partition, offset, to.address(), raw, TableReader.Kind.DATA);
         if (backward) {
-            unpacked.ensure(Block.indexedBytes(unpacked.address(), (int) raw) + Block.SLACK, raw);
-            Block.index(table.path(), offset, unpacked.address(), (int) raw);
+            to.ensure(Block.indexedBytes(to.address(), (int) raw) + Block.SLACK, raw);
+            Block.index(table.path(), offset, to.address(), (int) raw);
         }
-        long held = ahead.bytes() + unpacked.bytes();
-        if (held != charged) {
-            table.cache().account().charge(Owner.ITERATORS, held - charged);
-            charged = held;
+        if (to.bytes() != charged) {
+            table.cache().account().charge(Owner.ITERATORS, to.bytes() - charged);
+            charged = to.bytes();
         }
-        cursor.reset(offset, unpacked.address(), (int) raw);
+        cursor.reset(offset, to.address(), (int) raw);
     }
 
     private void leaveFrame() {

@@ -21,7 +21,7 @@ public final class TableLookups implements MultiLookup.Source, AutoCloseable {
     TableLookups(TableReader table, MissingFrames missing) {
         this.table = table;
         this.missing = missing;
-        entries = table.tableIterator();
+        entries = table.tableIterator(0);
     }
 
     @Override

@@ -41,6 +41,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Reference counted: iterators and scanners hold a reference each. Thread safe.
  */
 public final class TableReader {
+    /** Read ahead as much as the walk proves long. */
+    public static final long AUTOMATIC_READAHEAD = -1;
+
     private static final String OWNER = "open tables";
 
     /** Entries that a large data block read in place may have: it is one because of few large values. */
@@ -323,14 +326,18 @@ public final class TableReader {
         return new TableLookups(this, missing);
     }
 
-    /** A new iterator through the cache; holds a reference until closed. */
-    public InternalIterator iterator() {
-        return tableIterator();
+    /**
+     * A new iterator through the cache; holds a reference until closed.
+     *
+     * @param readahead bytes that are read ahead, 0 for none, or {@link #AUTOMATIC_READAHEAD}
+     */
+    public InternalIterator iterator(long readahead) {
+        return tableIterator(readahead);
     }
 
-    TableIterator tableIterator() {
+    TableIterator tableIterator(long readahead) {
         retain();
-        return new TableIterator(this);
+        return new TableIterator(this, readahead);
     }
 
     /**
@@ -564,6 +571,25 @@ public final class TableReader {
     /** What seeds the checksum of a partition's frame at an offset. */
     long place(int partition, long offset) {
         return Partitions.place(places, partition, offset);
+    }
+
+    boolean isIndexCached(int partition) {
+        long handle = cache.pin(number, Partitions.indexStart(places, partition));
+        if (handle != 0) {
+            cache.release(handle);
+        }
+        return handle != 0;
+    }
+
+    /** Takes a partition's index that somebody has read into the cache, unless it is damaged; returns how many bytes its frame has. */
+    long admitIndex(int partition, long frame) {
+        long start = Partitions.indexStart(places, partition);
+        long end = Partitions.indexEnd(places, partition);
+        long handle = admitRead(partition, frame, start, end, Kind.INDEX);
+        if (handle != 0) {
+            cache.release(handle);
+        }
+        return end - start;
     }
 
     /** The pinned index block of a partition. */

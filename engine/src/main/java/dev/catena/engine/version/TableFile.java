@@ -57,16 +57,23 @@ public final class TableFile implements LevelIterator.Source {
         return meta.largest();
     }
 
-    @Override
-    public InternalIterator open() {
-        return reader.iterator();
+    /**
+     * A new iterator over it.
+     *
+     * @param readahead as {@link TableReader#iterator} takes it
+     */
+    public InternalIterator open(long readahead) {
+        return reader.iterator(readahead);
     }
 
-    /** A new iterator over what deletions of ranges leave to a snapshot. */
-    public InternalIterator open(RangeDeletions ranges, long snapshot) {
+    /** The same over what deletions of ranges leave to a snapshot. */
+    public InternalIterator open(RangeDeletions ranges, long snapshot, long readahead) {
+        if (ranges.isEmpty()) {
+            return open(readahead);
+        }
         return ranges.newestOfAll(meta.smallest(), meta.largest(), snapshot) > meta.largestSequence()
                 ? MergingIterator.of(order, List.of())
-                : new Undeleted(open(), ranges, snapshot, meta.largestSequence());
+                : new Undeleted(open(readahead), ranges, snapshot, meta.largestSequence());
     }
 
     /** Compares its largest key with an off-heap key. */

@@ -226,42 +226,25 @@ public final class Version {
      * @param upper the smallest key above it, or null
      * @param ranges deletions of ranges, for entries that they delete not to show
      * @param snapshot deletions that are newer do not count
+     * @param readahead as {@link dev.catena.engine.table.TableReader#iterator} takes it
      */
     public void addIterators(
             List<InternalIterator> iterators,
             byte @Nullable [] lower,
             byte @Nullable [] upper,
             RangeDeletions ranges,
-            long snapshot) {
+            long snapshot,
+            long readahead) {
         for (TableFile table : within(0, lower, upper)) {
-            iterators.add(ranges.isEmpty() ? table.open() : table.open(ranges, snapshot));
+            iterators.add(table.open(ranges, snapshot, readahead));
         }
         for (int level = 1; level < arrays.length; level++) {
             List<TableFile> tables = within(level, lower, upper);
-            if (!ranges.isEmpty() && !tables.isEmpty()) {
-                iterators.add(new LevelIterator(
-                        order,
-                        tables.stream()
-                                .map(table -> new Remainder(table, ranges, snapshot))
-                                .toList()));
-            } else if (tables.size() == 1) {
-                iterators.add(tables.getFirst().open());
+            if (tables.size() == 1) {
+                iterators.add(tables.getFirst().open(ranges, snapshot, readahead));
             } else if (!tables.isEmpty()) {
-                iterators.add(new LevelIterator(order, tables));
+                iterators.add(new LevelIterator<>(order, tables, table -> table.open(ranges, snapshot, readahead)));
             }
-        }
-    }
-
-    /** A table of a level of which only what deletions of ranges leave is shown. */
-    private record Remainder(TableFile table, RangeDeletions ranges, long snapshot) implements LevelIterator.Source {
-        @Override
-        public byte[] largestKey() {
-            return table.largestKey();
-        }
-
-        @Override
-        public InternalIterator open() {
-            return table.open(ranges, snapshot);
         }
     }
 

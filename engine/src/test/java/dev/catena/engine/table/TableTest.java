@@ -133,7 +133,7 @@ class TableTest {
         TableReader table = open(path, properties);
         assertEquals(properties.rawBytes(), table.properties().rawBytes());
         assertEquals(properties.garbage(), table.properties().garbage());
-        try (InternalIterator iterator = table.iterator()) {
+        try (InternalIterator iterator = table.iterator(TableReader.AUTOMATIC_READAHEAD)) {
             model.assertSameBackward(iterator);
             model.assertSame(iterator);
             model.assertSeeks(iterator, random, 500);
@@ -161,7 +161,7 @@ class TableTest {
         Path path = directory.resolve("000001.table");
         TableReader table = open(path, write(path, model, 512, 10, Compression.NONE));
         model.assertLookups(table::get, random, 5000);
-        try (InternalIterator iterator = table.iterator()) {
+        try (InternalIterator iterator = table.iterator(TableReader.AUTOMATIC_READAHEAD)) {
             model.assertSame(iterator);
             model.assertSeeks(iterator, random, 2000);
             model.assertWalks(iterator, random, 20_000);
@@ -184,7 +184,7 @@ class TableTest {
         }
         Path path = directory.resolve("000001.table");
         TableReader table = open(path, write(path, model, 4096, 10, Compression.LZ4));
-        try (InternalIterator iterator = table.iterator()) {
+        try (InternalIterator iterator = table.iterator(TableReader.AUTOMATIC_READAHEAD)) {
             model.assertSame(iterator);
         }
         try (InternalIterator scanner = table.scanner(runtime, 16)) {
@@ -228,6 +228,13 @@ class TableTest {
         table.release();
     }
 
+    private record Source(TableReader table) implements LevelIterator.Source {
+        @Override
+        public byte[] largestKey() {
+            return table.properties().largestKey();
+        }
+    }
+
     @RepeatedTest(5)
     void aLevelIsOneSortedMap() {
         long seed = System.nanoTime();
@@ -235,7 +242,7 @@ class TableTest {
         Random random = new Random(seed);
         Model model = Model.random(random, 4000, 50);
         List<TableReader> tables = new ArrayList<>();
-        List<LevelIterator.Source> sources = new ArrayList<>();
+        List<Source> sources = new ArrayList<>();
         Model part = new Model();
         for (Map.Entry<Model.Version, byte[]> entry : model.entries.entrySet()) {
             part.entries.put(entry.getKey(), entry.getValue());
@@ -251,27 +258,19 @@ class TableTest {
                         properties.fileChecksum(),
                         KeyOrder.BYTES);
                 tables.add(table);
-                sources.add(new LevelIterator.Source() {
-                    @Override
-                    public byte[] largestKey() {
-                        return properties.largestKey();
-                    }
-
-                    @Override
-                    public InternalIterator open() {
-                        return table.iterator();
-                    }
-                });
+                sources.add(new Source(table));
                 part = new Model();
             }
         }
-        try (InternalIterator level = new LevelIterator(KeyOrder.BYTES, sources)) {
+        try (InternalIterator level = new LevelIterator<>(
+                KeyOrder.BYTES, sources, source -> source.table.iterator(TableReader.AUTOMATIC_READAHEAD))) {
             model.assertSame(level);
             model.assertSeeks(level, random, 500);
             model.assertSameBackward(level);
             model.assertWalks(level, random, 20_000);
         }
-        try (InternalIterator none = new LevelIterator(KeyOrder.BYTES, List.of())) {
+        try (InternalIterator none =
+                new LevelIterator<>(KeyOrder.BYTES, List.<Source>of(), source -> source.table.iterator(0))) {
             new Model().assertSame(none);
             new Model().assertSameBackward(none);
         }
@@ -323,7 +322,7 @@ class TableTest {
         TableReader table = open(path, -584948910399667685L);
         assertEquals(12, table.cuts().size());
         assertEquals(100, table.verify(runtime, bytes -> {}));
-        try (InternalIterator iterator = table.iterator();
+        try (InternalIterator iterator = table.iterator(TableReader.AUTOMATIC_READAHEAD);
                 InternalIterator scanner = table.scanner(runtime, 2)) {
             model.assertSame(iterator);
             model.assertSameBackward(iterator);
@@ -439,7 +438,7 @@ class TableTest {
                 kinds.add("lookup");
             }
         }
-        try (InternalIterator iterator = table.iterator()) {
+        try (InternalIterator iterator = table.iterator(TableReader.AUTOMATIC_READAHEAD)) {
             assertBeginsRight(iterator, model, what);
         } catch (CorruptionException e) {
             kinds.add("walk");

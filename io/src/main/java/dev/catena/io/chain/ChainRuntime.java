@@ -138,6 +138,11 @@ public final class ChainRuntime implements AutoCloseable {
         return queue;
     }
 
+    /** Whether a chain in context must be waited for by the thread that started it; elsewhere any thread may, one at a time. */
+    public boolean bindsThreads() {
+        return backend.bindsThreads();
+    }
+
     /** What every lane did so far, by kind of chain. */
     public List<ChainAccount> accounts() {
         return ChainAccount.readAll(memory().accounts());

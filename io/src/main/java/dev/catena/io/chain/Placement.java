@@ -4,7 +4,7 @@ package dev.catena.io.chain;
 public enum Placement {
     /**
      * In the caller's own wait: for chains that somebody sleeps on, like a flush of the log. The thread that starts a chain
-     * also waits for it.
+     * also waits for it, if the backend {@linkplain ChainRuntime#bindsThreads binds} it.
      */
     IN_CONTEXT,
     /** In a thread that stays in the kernel, while the caller does something else: for background work with many steps. */

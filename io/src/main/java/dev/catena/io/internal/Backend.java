@@ -144,6 +144,11 @@ public final class Backend implements AutoCloseable {
         return new RingDriver(memory, steering, watchdog);
     }
 
+    /** Whether in context a chain is its thread's, which has a ring for life. */
+    public boolean bindsThreads() {
+        return threadRings != null;
+    }
+
     /** The ring of a resident lane: its own, or that of all. */
     private synchronized ResidentRing residentRing(Steering steering) {
         if (threadRings == null) {
