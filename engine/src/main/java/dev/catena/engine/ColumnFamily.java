@@ -38,7 +38,7 @@ public sealed class ColumnFamily permits Db {
         return family.name;
     }
 
-    /** The options that it was made or opened with. */
+    /** The options that it was made or opened with; what is of the store as a whole is as the store has it. */
     public final Options options() {
         return family.options;
     }

@@ -65,9 +65,9 @@ public final class Db extends ColumnFamily implements AutoCloseable {
     /**
      * Makes a column family, durably. Opening the store again opens it, with the options that {@link Options#withColumnFamily} says.
      *
-     * @param name new in this store: 1 to 200 characters, no control characters or brackets
+     * @param name new in this store: 1 to 200 characters, no control characters or brackets, no space at either end
      * @param options those of a family; those of the store as a whole mean nothing here
-     * @throws IllegalArgumentException when the name is not allowed, or there is a family with that name
+     * @throws IllegalArgumentException when the name or the options are not allowed, or there is a family with that name
      */
     public ColumnFamily createColumnFamily(String name, Options options) {
         return store.createFamily(Options.checkFamilyName(name), options).handle;

@@ -131,7 +131,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                 store.runtime,
                 store.directory,
                 versions,
-                options.withKeyChecksums(store.keyChecksums),
+                options,
                 store::openSnapshots,
                 this::isCancelled,
                 store.account);
@@ -302,6 +302,13 @@ final class Family implements DbIterator.Owner, AutoCloseable {
         }
     }
 
+    /** Refuses a key that bounds a range as if it were to be written. */
+    private void checkBound(byte @Nullable [] key) {
+        if (key != null) {
+            checkKey(Keys.PUT, MemorySegment.ofArray(key), 0, Limits.checkKey(key.length), MemorySegment.NULL, 0, 0);
+        }
+    }
+
     /** Throws when it was dropped. */
     void check() {
         if (dropped) {
@@ -425,6 +432,14 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     /** Bytes in all its memtables. */
     long memoryBytes() {
         return activeBytes() + immutableBytes();
+    }
+
+    /** Bytes that all its memtables have taken, filled or not. */
+    long allocatedBytes() {
+        return active.memtable.allocatedBytes()
+                + immutables.stream()
+                        .mapToLong(each -> each.memtable.allocatedBytes())
+                        .sum();
     }
 
     private long immutableBytes() {
@@ -591,6 +606,8 @@ final class Family implements DbIterator.Owner, AutoCloseable {
 
     /** Has tables with keys of a range merged into the last level. */
     CompletableFuture<@Nullable Void> compact(byte @Nullable [] begin, byte @Nullable [] end) {
+        checkBound(begin);
+        checkBound(end);
         flush("compact asked for");
         CompletableFuture<@Nullable Void> done = compactor.request(begin, end);
         store.appendLock.lock();

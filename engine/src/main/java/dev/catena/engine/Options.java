@@ -192,7 +192,7 @@ public final class Options {
      */
     public Options withColumnFamily(String name, Options options) {
         Map<String, Options> changed = new TreeMap<>(families);
-        changed.put(checkFamilyName(name), options.ofFamily(""));
+        changed.put(checkFamilyName(name), options.in(options));
         return with(copy -> copy.families = Map.copyOf(changed));
     }
 
@@ -432,8 +432,24 @@ public final class Options {
 
     /** What a family is opened with: see {@link #withColumnFamily}. */
     Options ofFamily(String name) {
-        Options own = families.getOrDefault(name, this);
-        return own.families.isEmpty() ? own : own.with(copy -> copy.families = Map.of());
+        return families.getOrDefault(name, this).in(this);
+    }
+
+    /** These as options of a family in a store that has other ones: what is of the store as a whole is as the store has it. */
+    Options in(Options store) {
+        return with(copy -> {
+            copy.families = Map.of();
+            copy.createIfMissing = store.createIfMissing;
+            copy.writeBufferBytes = store.writeBufferBytes;
+            copy.cacheBytes = store.cacheBytes;
+            copy.memoryBudget = store.memoryBudget;
+            copy.backend = store.backend;
+            copy.backgroundBytesPerSecond = store.backgroundBytesPerSecond;
+            copy.scrubBytesPerSecond = store.scrubBytesPerSecond;
+            copy.scrubInterval = store.scrubInterval;
+            copy.keyChecksums = store.keyChecksums;
+            copy.listener = store.listener;
+        });
     }
 
     /** Checks that a family may have this name. */

@@ -209,7 +209,9 @@ final class Store {
                 nextNumber));
         List<Family> opened = new ArrayList<>();
         for (VersionSet versions : catalog.families()) {
-            opened.add(undo.add(new Family(this, versions, options.ofFamily(versions.name()))));
+            Options own = options.ofFamily(versions.name());
+            own.check();
+            opened.add(undo.add(new Family(this, versions, own)));
         }
         families = List.copyOf(opened);
         defaultFamily = families.getFirst();
@@ -275,7 +277,9 @@ final class Store {
         return families;
     }
 
-    Family createFamily(String name, Options of) {
+    Family createFamily(String name, Options given) {
+        Options of = given.in(options);
+        of.check();
         int entered = gate.enter();
         try {
             synchronized (familyLock) {
@@ -367,8 +371,8 @@ final class Store {
         long activeBytes = 0;
         Family largest = null;
         for (Family family : families) {
-            all += family.memoryBytes();
-            activeBytes += family.activeBytes();
+            all += family.allocatedBytes();
+            activeBytes += family.memtable().allocatedBytes();
             if (family.canSeal() && (largest == null || family.activeBytes() > largest.activeBytes())) {
                 largest = family;
             }

@@ -503,6 +503,8 @@ class KeyComparatorTest {
                         () -> db.deleteRange(bytes("aa"), odd),
                         () -> db.write(put, Durability.BUFFERED),
                         () -> db.write(delete, Durability.SYNCED),
+                        () -> db.compact(odd, null).join(),
+                        () -> db.compact(bytes("ab"), odd).join(),
                         () -> db.multiGet(List.of(bytes("ab"), odd)),
                         () -> db.multiGet(List.of(odd, bytes("ab"))))) {
                     KeyComparatorException e = assertThrows(KeyComparatorException.class, write::run);

@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -117,6 +118,40 @@ final class MemoryBudgetTest {
         Options options = Options.defaults().withMemoryBudget(BUDGET);
         assertThrows(IllegalArgumentException.class, () -> Db.open(directory, options));
         assertThrows(IllegalArgumentException.class, () -> Options.defaults().withMemoryBudget(1 << 20));
+    }
+
+    @Test
+    void familiesHaveTheBudgetOfTheirStore() {
+        Options options = Options.defaults().withMemoryBudget(BUDGET).withMemtableBytes(1 << 20);
+        Options own = Options.defaults().withMemtableBytes(2 << 20).withKeyChecksums(false);
+        try (Db db = Db.open(directory, options)) {
+            Options cats = db.createColumnFamily("cats", own).options();
+            assertEquals(BUDGET, cats.memoryBudget(), "its compactions read as far ahead as that allows");
+            assertEquals(2 << 20, cats.memtableBytes());
+            assertTrue(cats.keyChecksums());
+            assertThrows(IllegalArgumentException.class, () -> db.createColumnFamily("dogs", Options.defaults()));
+            assertEquals(2, db.columnFamilies().size());
+        }
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> Db.open(directory, options.withColumnFamily("cats", Options.defaults())));
+        try (Db db = Db.open(directory, options.withColumnFamily("cats", own))) {
+            assertEquals(
+                    BUDGET,
+                    Objects.requireNonNull(db.columnFamily("cats")).options().memoryBudget());
+        }
+    }
+
+    @Test
+    void emptyFamiliesTakeLittle() {
+        try (Db db = Db.open(directory, Options.defaults())) {
+            long before = of(db, "memtables");
+            for (int i = 0; i < 10; i++) {
+                db.createColumnFamily("family " + i, Options.defaults());
+            }
+            long each = (of(db, "memtables") - before) / 10;
+            assertTrue(each <= 64 << 10, "an empty memtable has " + each + " bytes");
+        }
     }
 
     @Test

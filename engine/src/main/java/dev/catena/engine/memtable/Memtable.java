@@ -51,7 +51,8 @@ import org.jspecify.annotations.Nullable;
  * no larger. Hence a larger prefix ends a level rightly, for readers too; that a node is before the key they read from the node.
  *
  * <p>A filter over the keys spares most lookups of what is not here the search. It is added to before the node is linked; a reader
- * finds what was put before it last synchronized with the writer, as it does by the version number that it reads up to.
+ * finds what was put before it last synchronized with the writer, as it does by the version number that it reads up to. It is small
+ * at first; when there is too much for that, one of full size with all keys takes its place. The small one stays for who reads it.
  *
  * <p>Threads: one writer at a time (the caller sees to it, with a happens-before edge from one to the next), any number of readers,
  * none of which ever waits. Memory is freed when the last reference is released.
@@ -75,7 +76,9 @@ public final class Memtable {
     private static final int LINKED_AT_ONCE = 64;
 
     private static final String OWNER = "memtable";
-    private static final long CHUNK_MIN = 64L << 10;
+
+    /** Chunks begin so small and grow with what there is, up to a sixteenth of the limit: many memtables have little in them. */
+    private static final long CHUNK_MIN = 16L << 10;
 
     /** The filter takes this part of the limit: some 10 bits a key where entries take 80 bytes. */
     private static final int FILTER_SHARE = 64;
@@ -86,16 +89,20 @@ public final class Memtable {
     private static final long CHUNK_MAX = 4L << 20;
 
     private static final VarHandle MEMORY_BYTES;
+    private static final VarHandle ALLOCATED_BYTES;
     private static final VarHandle ENTRIES;
     private static final VarHandle LIST_HEIGHT;
     private static final VarHandle REFERENCES;
+    private static final VarHandle FILTER;
 
     static {
         try {
             MethodHandles.Lookup lookup = MethodHandles.lookup();
             MEMORY_BYTES = lookup.findVarHandle(Memtable.class, "memoryBytes", long.class);
+            ALLOCATED_BYTES = lookup.findVarHandle(Memtable.class, "allocatedBytes", long.class);
             ENTRIES = lookup.findVarHandle(Memtable.class, "entries", long.class);
             LIST_HEIGHT = lookup.findVarHandle(Memtable.class, "listHeight", int.class);
+            FILTER = lookup.findVarHandle(Memtable.class, "filter", MemorySegment.class);
             REFERENCES = lookup.findVarHandle(Memtable.class, "references", int.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
@@ -109,9 +116,9 @@ public final class Memtable {
     private final @Nullable Path store;
 
     private final String name;
-    private final long chunkBytes;
-    private final MemorySegment filter;
-    private final int filterBytes;
+    private final long chunkBytesMax;
+    private final long filterBytesMax;
+    private MemorySegment filter; // replaced with release semantics
     private final List<MemorySegment> chunks = new ArrayList<>();
     private final ValueSink.Keeper keeper = _ -> release();
     private final long head;
@@ -126,6 +133,7 @@ public final class Memtable {
 
     // Written by the writer, read by anyone (opaque).
     private long memoryBytes;
+    private long allocatedBytes;
     private long entries;
     /** The tallest node's height, 1 at least. */
     private int listHeight = 1;
@@ -162,10 +170,9 @@ public final class Memtable {
         this.order = order;
         this.store = store;
         this.name = name;
-        chunkBytes = Math.clamp(limitBytes / 16, CHUNK_MIN, CHUNK_MAX);
-        filterBytes = (int) Math.clamp(limitBytes / FILTER_SHARE, FILTER_MIN, FILTER_MAX) & -Filter.LINE;
-        filter = NativeMemory.allocateZeroed(filterBytes, OWNER);
-        account.charge(Owner.MEMTABLES, filterBytes);
+        chunkBytesMax = Math.clamp(limitBytes / 16, CHUNK_MIN, CHUNK_MAX);
+        filterBytesMax = Math.clamp(limitBytes / FILTER_SHARE, FILTER_MIN, FILTER_MAX) & -Filter.LINE;
+        filter = newFilter(FILTER_MIN);
         head = allocate(LINK * MAX_HEIGHT + KEY) + LINK * MAX_HEIGHT;
         for (int level = 0; level < MAX_HEIGHT; level++) {
             Memory.putLong(link(head, level), 0);
@@ -173,6 +180,34 @@ public final class Memtable {
             last[level] = head;
         }
         memoryBytes = 0;
+    }
+
+    private MemorySegment newFilter(long bytes) {
+        MemorySegment made = NativeMemory.allocateZeroed(bytes, OWNER);
+        charge(bytes);
+        return made;
+    }
+
+    /** Makes the filter one of full size, with the keys that are linked. */
+    void growFilter() {
+        if (filter.byteSize() == filterBytesMax) {
+            return;
+        }
+        MemorySegment larger = newFilter(filterBytesMax);
+        for (long node = Memory.getLong(link(head, 0)); node != 0; node = Memory.getLong(link(node, 0))) {
+            addTo(larger, keyAddress(node), keyLength(node));
+        }
+        chunks.add(filter);
+        FILTER.setRelease(this, larger);
+    }
+
+    private static void addTo(MemorySegment filter, long keyAddress, int keyLength) {
+        Filter.add(filter.address(), (int) filter.byteSize(), FILTER_PROBES, Filter.hash(keyAddress, keyLength));
+    }
+
+    private void charge(long bytes) {
+        account.charge(Owner.MEMTABLES, bytes);
+        ALLOCATED_BYTES.setOpaque(this, allocatedBytes + bytes);
     }
 
     /**
@@ -246,7 +281,7 @@ public final class Memtable {
                 newNode(height, trailer, key, keyOffset, keyLength, value, valueOffset, valueLength, given, checksum);
         long prefix = Memory.getLong(node);
         long keyAddress = keyAddress(node);
-        Filter.add(filter.address(), filterBytes, FILTER_PROBES, Filter.hash(keyAddress, keyLength));
+        addTo(filter, keyAddress, keyLength);
         if (last[0] == head || isBefore(last[0], prefix, keyAddress, keyLength, trailer)) {
             System.arraycopy(last, 0, before, 0, height);
         } else {
@@ -351,7 +386,7 @@ public final class Memtable {
 
     /** Adds some keys, by their hashes, to the filter. Returns nothing of use. */
     long addToFilter(long[] hashes, int count) {
-        return Filter.addAll(filter.address(), filterBytes, FILTER_PROBES, hashes, count);
+        return Filter.addAll(filter.address(), (int) filter.byteSize(), FILTER_PROBES, hashes, count);
     }
 
     /**
@@ -517,7 +552,9 @@ public final class Memtable {
     public Lookup find(
             MemorySegment key, long keyOffset, int keyLength, long snapshotSequence, long floor, ValueSink sink) {
         long keyAddress = Memory.address(key, keyOffset, keyLength);
-        if (!Filter.mayContain(filter.address(), filterBytes, FILTER_PROBES, Filter.hash(keyAddress, keyLength))) {
+        MemorySegment keys = (MemorySegment) FILTER.getAcquire(this);
+        if (!Filter.mayContain(
+                keys.address(), (int) keys.byteSize(), FILTER_PROBES, Filter.hash(keyAddress, keyLength))) {
             Reference.reachabilityFence(key);
             return Lookup.ABSENT;
         }
@@ -570,6 +607,11 @@ public final class Memtable {
         return (long) MEMORY_BYTES.getOpaque(this);
     }
 
+    /** Bytes that it has taken; 0 while there is no entry, as nothing can be given back then. Any thread. */
+    public long allocatedBytes() {
+        return memoryBytes() == 0 ? 0 : (long) ALLOCATED_BYTES.getOpaque(this);
+    }
+
     /** Versions added. Any thread. */
     public long entries() {
         return (long) ENTRIES.getOpaque(this);
@@ -591,7 +633,7 @@ public final class Memtable {
                 account.charge(Owner.MEMTABLES, -chunk.byteSize());
                 NativeMemory.free(chunk);
             }
-            account.charge(Owner.MEMTABLES, -filterBytes);
+            account.charge(Owner.MEMTABLES, -filter.byteSize());
             chunks.clear();
             NativeMemory.free(filter);
         } else if (before <= 0) {
@@ -698,12 +740,18 @@ public final class Memtable {
         if (size <= freeEnd - free) {
             address = free;
             free += size;
-        } else if (size > chunkBytes / 4) {
-            address = addChunk(size);
         } else {
-            address = addChunk(chunkBytes);
-            free = address + size;
-            freeEnd = address + chunkBytes;
+            if (memoryBytes > FILTER_SHARE * filter.byteSize()) {
+                growFilter();
+            }
+            long chunkBytes = Math.clamp(memoryBytes, CHUNK_MIN, chunkBytesMax);
+            if (size > chunkBytes / 4) {
+                address = addChunk(size);
+            } else {
+                address = addChunk(chunkBytes);
+                free = address + size;
+                freeEnd = address + chunkBytes;
+            }
         }
         MEMORY_BYTES.setOpaque(this, memoryBytes + size);
         return address;
@@ -711,7 +759,7 @@ public final class Memtable {
 
     private long addChunk(long bytes) {
         MemorySegment chunk = NativeMemory.allocate(bytes, OWNER);
-        account.charge(Owner.MEMTABLES, bytes);
+        charge(bytes);
         chunks.add(chunk);
         return chunk.address();
     }

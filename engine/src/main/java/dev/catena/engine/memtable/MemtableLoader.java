@@ -70,6 +70,7 @@ public final class MemtableLoader implements AutoCloseable {
             count++;
             hashes[hashed++] = Filter.hash(Memtable.keyAddress(node), keyLength);
             if (hashed == hashes.length) {
+                memtable.growFilter(); // before anything is in it, as nothing is linked
                 addToFilter();
             }
         }
