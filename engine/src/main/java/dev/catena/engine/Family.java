@@ -366,11 +366,13 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                     return;
                 }
                 why = immutables.size() + " full memtables wait to be written: writes stop";
-            } else if (!store.hasBufferRoom()) {
-                why = "all memtables together take too much memory: writes stop";
-            } else {
-                roomUntil = Math.min(options.memtableBytes(), used + checkStep());
+            } else if (used < roomUntil) {
                 return;
+            } else if (store.hasBufferRoom()) {
+                roomUntil = Math.min(options.memtableBytes(), active.memtable.memoryBytes() + checkStep());
+                return;
+            } else {
+                why = "all memtables together take too much memory: writes stop";
             }
             store.checkOpen(); // closing wakes once
             backpressure.begin(named(why));

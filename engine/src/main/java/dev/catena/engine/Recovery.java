@@ -1,6 +1,7 @@
 package dev.catena.engine;
 
 import dev.catena.engine.log.Log;
+import dev.catena.engine.log.LogAhead;
 import dev.catena.engine.log.LogReader;
 import dev.catena.engine.log.Operations;
 import dev.catena.engine.version.Catalog;
@@ -47,6 +48,9 @@ final class Recovery {
     /** With more logs than this the memtables are to be written as tables, so that openings without many writes do not pile up logs. */
     private static final int REPLAYED_MAX = 4;
 
+    /** Bytes of keys and values after which all memtables are looked at. */
+    private static final int LOOK_BYTES = 64 << 10;
+
     private final ChainRuntime runtime;
     private final StoreDirectory directory;
     private final Catalog catalog;
@@ -56,6 +60,9 @@ final class Recovery {
     private final boolean checked;
 
     private int replayed;
+    /** Bytes of keys and values since all memtables were looked at. */
+    private long unlooked;
+
     private final List<Log.End> uncut = new ArrayList<>();
     private final List<Path> empty = new ArrayList<>();
     private long lastSequence;
@@ -119,8 +126,8 @@ final class Recovery {
         directory.delete(directory.path().resolve(StoreDirectory.MANIFEST + StoreDirectory.TEMPORARY));
     }
 
-    /** Replays the logs. */
-    void replay(List<Numbered> files, Manifest manifest) {
+    /** The logs to replay: those that the manifest names, and those with higher numbers. */
+    static List<LogAhead.Source> logs(StoreDirectory directory, List<Numbered> files, Manifest manifest) {
         Map<Long, Long> ends = new HashMap<>();
         TreeMap<Long, Path> logs = new TreeMap<>();
         for (Manifest.LogEntry log : manifest.logs()) {
@@ -131,25 +138,33 @@ final class Recovery {
                 .filter(file -> file.kind() == Kind.LOG && file.number() >= manifest.firstLog())
                 .sorted(Comparator.comparingLong(Numbered::number))
                 .forEach(file -> logs.put(file.number(), file.path()));
+        return logs.entrySet().stream()
+                .map(log -> new LogAhead.Source(
+                        log.getKey(), log.getValue(), ends.getOrDefault(log.getKey(), LogReader.UNKNOWN_END)))
+                .toList();
+    }
+
+    /** Replays the logs. */
+    void replay(List<LogAhead.Source> logs, LogAhead ahead) {
         Previous previous = null;
-        for (Map.Entry<Long, Path> log : logs.entrySet()) {
-            long number = log.getKey();
-            Path path = log.getValue();
+        for (LogAhead.Source log : logs) {
+            long number = log.number();
+            Path path = log.path();
+            boolean growing = log.exactEnd() == LogReader.UNKNOWN_END;
             if (!path.toFile().exists()) {
                 throw new CorruptionException(path, 0, "the log that the manifest names", "no file");
             }
-            long knownEnd = ends.getOrDefault(number, Manifest.LogEntry.GROWING);
-            LogReader.Result result = replay(number, path, knownEnd, previous);
+            LogReader.Result result = replay(log, ahead, previous);
             if (!result.isStarted()) { // Made ahead of use.
                 if (!reading) {
                     directory.delete(path);
                 }
                 continue;
             }
-            if (knownEnd == Manifest.LogEntry.GROWING && !reading) {
+            if (growing && !reading) {
                 fix(path, result.end());
             }
-            if (knownEnd == Manifest.LogEntry.GROWING && reading) {
+            if (growing && reading) {
                 uncut.add(new Log.End(number, result.end()));
             } else if (!result.isEmpty()) {
                 catalog.addEndedLog(number, result.end());
@@ -162,7 +177,7 @@ final class Recovery {
         families.values().forEach(Family::finishReplayed);
         nextLogged = previous == null ? lastSequence + 1 : previous.result.nextSequence();
         if (!reading && replayed > REPLAYED_MAX) {
-            long next = logs.lastKey() + 1;
+            long next = logs.getLast().number() + 1;
             families.values().stream()
                     .filter(family -> family.memtable().entries() > 0)
                     .forEach(family -> putAside(family, replayedSequence, next));
@@ -177,39 +192,36 @@ final class Recovery {
         empty.forEach(directory::delete);
     }
 
-    private LogReader.Result replay(long number, Path path, long knownEnd, @Nullable Previous previous) {
-        try (LogReader reader = new LogReader(runtime, path, number)) {
-            long end = knownEnd == Manifest.LogEntry.GROWING ? LogReader.UNKNOWN_END : knownEnd;
-            LogReader.Result result = reader.read(end, false, new LogReader.Visitor() {
-                @Override
-                public void started(long sequence) {
-                    if (previous == null && sequence > lastSequence + 1) {
-                        throw new CorruptionException(
-                                path, 16, "operations from " + (lastSequence + 1) + " on", "from " + sequence + " on");
-                    }
-                    if (previous != null && sequence != previous.result.nextSequence()) {
-                        throw new CorruptionException(
-                                previous.path,
-                                previous.result.end(),
-                                "operations up to " + (sequence - 1) + ", with which " + path.getFileName()
-                                        + " goes on",
-                                "the end after operation " + (previous.result.nextSequence() - 1));
-                    }
+    private LogReader.Result replay(LogAhead.Source log, LogAhead ahead, @Nullable Previous previous) {
+        Path path = log.path();
+        LogReader.Result result = ahead.read(log, new LogReader.Visitor() {
+            @Override
+            public void started(long sequence) {
+                if (previous == null && sequence > lastSequence + 1) {
+                    throw new CorruptionException(
+                            path, 16, "operations from " + (lastSequence + 1) + " on", "from " + sequence + " on");
                 }
-
-                @Override
-                public void record(long sequence, int count, MemorySegment bytes, long offset, long length) {
-                    String problem = insert(number, sequence, count, bytes, offset, length);
-                    if (problem != null) {
-                        throw new CorruptionException(path, 0, "operations from number " + sequence + " on", problem);
-                    }
+                if (previous != null && sequence != previous.result.nextSequence()) {
+                    throw new CorruptionException(
+                            previous.path,
+                            previous.result.end(),
+                            "operations up to " + (sequence - 1) + ", with which " + path.getFileName() + " goes on",
+                            "the end after operation " + (previous.result.nextSequence() - 1));
                 }
-            });
-            if (result.isStarted()) {
-                lastSequence = Math.max(lastSequence, result.nextSequence() - 1);
             }
-            return result;
+
+            @Override
+            public void record(long sequence, int count, MemorySegment bytes, long offset, long length) {
+                String problem = insert(log.number(), sequence, count, bytes, offset, length);
+                if (problem != null) {
+                    throw new CorruptionException(path, 0, "operations from number " + sequence + " on", problem);
+                }
+            }
+        });
+        if (result.isStarted()) {
+            lastSequence = Math.max(lastSequence, result.nextSequence() - 1);
         }
+        return result;
     }
 
     private @Nullable String insert(long log, long sequence, int count, MemorySegment bytes, long offset, long length) {
@@ -228,7 +240,7 @@ final class Recovery {
             if (family != null
                     && family.order.isKnown() // else nobody can read it
                     && next > family.versions.flushedSequence()) { // else it was dropped, or has it in tables
-                makeRoom(family, replayedSequence, log);
+                makeRoom(family, operations.keyLength() + operations.valueLength(), replayedSequence, log);
                 family.replay(next, operations, bytes, log);
             }
             replayedSequence = next++;
@@ -241,10 +253,18 @@ final class Recovery {
     }
 
     /** Puts the memtable of a family aside when it is full, and the largest of all when they take too much together. */
-    private void makeRoom(Family family, long sequence, long log) {
+    private void makeRoom(Family family, int bytes, long sequence, long log) {
+        unlooked += bytes;
         if (family.activeBytes() >= family.options.memtableBytes()) {
             putAside(family, sequence, log);
-        } else if (families.size() > 1 && !reading && memtableBytes() >= bufferBytes) {
+        } else if (unlooked >= LOOK_BYTES && families.size() > 1 && !reading) {
+            unlooked = 0;
+            keepTogether(family, sequence, log);
+        }
+    }
+
+    private void keepTogether(Family family, long sequence, long log) {
+        if (memtableBytes() >= bufferBytes) {
             Family largest = family;
             for (Family each : families.values()) {
                 largest = each.activeBytes() > largest.activeBytes() ? each : largest;

@@ -7,9 +7,11 @@ import dev.catena.engine.entry.MemoryAccount;
 import dev.catena.engine.event.Events;
 import dev.catena.engine.event.TextLog;
 import dev.catena.engine.log.Log;
+import dev.catena.engine.log.LogAhead;
 import dev.catena.engine.log.Operations;
 import dev.catena.engine.memtable.Memtable;
 import dev.catena.engine.table.BlockCache;
+import dev.catena.engine.table.TableBuilder;
 import dev.catena.engine.version.Catalog;
 import dev.catena.engine.version.Manifest;
 import dev.catena.engine.version.StoreDirectory;
@@ -138,9 +140,8 @@ final class Store {
         }
         try (Undo undo = new Undo()) {
             DirectoryLock lock = undo.add(DirectoryLock.acquire(path));
-            ChainRuntime runtime = undo.add(ChainRuntime.acquire(options.backend()));
-            Store store = new Store(path, options, lock, runtime, undo, false);
-            lock.tell(runtime.address());
+            Store store = new Store(path, options, lock, undo, false);
+            lock.tell(store.runtime.address());
             undo.clear();
             store.start();
             return store;
@@ -157,8 +158,7 @@ final class Store {
         }
         try (Undo undo = new Undo()) {
             DirectoryLock lock = undo.add(DirectoryLock.acquireShared(path));
-            ChainRuntime runtime = undo.add(ChainRuntime.acquire(options.backend()));
-            Store store = new Store(path, options.withCreateIfMissing(false), lock, runtime, undo, true);
+            Store store = new Store(path, options.withCreateIfMissing(false), lock, undo, true);
             undo.clear();
             return store;
         } catch (ChainIoException e) {
@@ -166,13 +166,11 @@ final class Store {
         }
     }
 
-    private Store(
-            Path path, Options options, DirectoryLock directoryLock, ChainRuntime runtime, Undo undo, boolean reading) {
+    private Store(Path path, Options options, DirectoryLock directoryLock, Undo undo, boolean reading) {
         this.path = path;
         keyChecksums = options.keyChecksums();
         this.options = options;
         this.directoryLock = directoryLock;
-        this.runtime = runtime;
         long budget = options.memoryBudget();
         account = new MemoryAccount(budget > 0);
         bufferBytes = budget > 0 ? Math.min(budget / 2, options.writeBufferBytes()) : options.writeBufferBytes();
@@ -184,7 +182,8 @@ final class Store {
         health = new StoreHealth(path, reading, events::failed);
         directory = new StoreDirectory(path);
         List<Numbered> files = directory.numbered();
-        if (!Files.exists(directory.manifest())) {
+        boolean isNew = !Files.exists(directory.manifest());
+        if (isNew) {
             if (!files.isEmpty()) {
                 throw new CorruptionException(
                         directory.manifest(), 0, "the manifest of " + files.size() + " tables and logs", "no file");
@@ -192,10 +191,16 @@ final class Store {
             if (!options.createIfMissing()) {
                 throw new StoreIoException("there is no store in " + path + ": no manifest", null);
             }
-            Manifest.empty(options.keyOrder().name()).write(directory);
         }
         OptionsFile.check(directory, options);
-        Manifest manifest = Manifest.read(directory.manifest());
+        Manifest manifest = isNew ? Manifest.empty(options.keyOrder().name()) : Manifest.read(directory.manifest());
+        List<LogAhead.Source> logs = Recovery.logs(directory, files, manifest);
+        LogAhead ahead = undo.add(new LogAhead(logs)); // while all the rest is opened
+        Thread.ofPlatform().daemon().start(() -> TableBuilder.load(options.compression()));
+        runtime = undo.add(ChainRuntime.acquire(options.backend()));
+        if (isNew) {
+            manifest.write(directory);
+        }
         limiter = new RateLimiter(options.backgroundBytesPerSecond(), this::isStopping);
         cache = undo.add(new BlockCache(budget > 0 ? budget : options.cacheBytes(), account));
         long nextNumber = Math.max(manifest.nextNumber(), Recovery.highestNumber(files) + 1);
@@ -220,7 +225,8 @@ final class Store {
         if (!reading) {
             recovery.deleteStrays(files, manifest);
         }
-        recovery.replay(files, manifest);
+        recovery.replay(logs, ahead);
+        ahead.close();
         lastSequence = recovery.lastSequence();
         uncutLogs = recovery.uncutLogs();
         log = reading ? null : startLog(recovery, undo);

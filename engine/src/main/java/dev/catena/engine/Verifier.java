@@ -93,7 +93,7 @@ final class Verifier {
     private void checkLog(long number, long end, boolean growing) {
         Path path = directory.log(number);
         check(path, () -> {
-            try (LogReader reader = new LogReader(runtime, path, number)) {
+            try (LogReader reader = new LogReader(path, number)) {
                 reader.read(
                         end,
                         growing,

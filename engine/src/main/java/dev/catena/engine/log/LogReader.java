@@ -3,7 +3,6 @@ package dev.catena.engine.log;
 import dev.catena.engine.CorruptionException;
 import dev.catena.engine.entry.Memory;
 import dev.catena.io.chain.ChainFile;
-import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.memory.NativeMemory;
 import dev.catena.io.memory.Xxh64;
 import java.lang.foreign.MemorySegment;
@@ -85,14 +84,13 @@ public final class LogReader implements AutoCloseable {
     /**
      * Opens a log.
      *
-     * @param runtime opens files
      * @param path the file
      * @param number its number
      */
-    public LogReader(ChainRuntime runtime, Path path, long number) {
+    public LogReader(Path path, long number) {
         this.path = path;
         this.number = number;
-        file = runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.BUFFERED);
+        file = ChainFile.openToRead(path);
         fileBytes = file.size();
         window = NativeMemory.allocate(WINDOW_BYTES, "log reader");
     }

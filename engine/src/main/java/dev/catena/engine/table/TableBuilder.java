@@ -113,11 +113,7 @@ public final class TableBuilder implements AutoCloseable {
         this.blockBytes = blockBytes;
         this.filterBitsPerKey = filterBitsPerKey;
         filterProbes = filterBitsPerKey == 0 ? 0 : Filter.probes(filterBitsPerKey);
-        codec = switch (compression) {
-            case NONE -> null;
-            case LZ4 -> Codec.LZ4;
-            case ZSTD -> Codec.ZSTD;
-        };
+        codec = codec(compression);
         compressor = codec == null ? null : codec.compressor();
         block = new BlockBuilder(blockBytes, order);
         boolean good = false;
@@ -128,6 +124,22 @@ public final class TableBuilder implements AutoCloseable {
             if (!good) {
                 closeBuffers();
             }
+        }
+    }
+
+    private static @Nullable Codec codec(Compression compression) {
+        return switch (compression) {
+            case NONE -> null;
+            case LZ4 -> Codec.LZ4;
+            case ZSTD -> Codec.ZSTD;
+        };
+    }
+
+    /** Loads the library that tables with a compression need, so that whoever reads or writes the first one need not. */
+    public static void load(Compression compression) {
+        Codec codec = codec(compression);
+        if (codec != null) {
+            codec.load();
         }
     }
 

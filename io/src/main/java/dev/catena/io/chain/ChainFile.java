@@ -42,33 +42,42 @@ public final class ChainFile implements AutoCloseable {
     /** Not that kind of file system. */
     private static final int EOPNOTSUPP = 95;
 
-    private final Backend backend;
+    private final @Nullable Backend backend; // null when no step can name it
     private final Path path;
     private final int slot;
     private final int descriptor;
     private final @Nullable PortableFile portable;
     private boolean closed;
 
-    private ChainFile(Backend backend, Path path, int descriptor, @Nullable PortableFile portable) {
+    private ChainFile(@Nullable Backend backend, Path path, int descriptor, @Nullable PortableFile portable) {
         this.backend = backend;
         this.path = path;
         this.descriptor = descriptor;
         this.portable = portable;
-        this.slot = backend.memory().allocateFile(descriptor);
-        if (portable != null) {
+        this.slot = backend == null ? -1 : backend.memory().allocateFile(descriptor);
+        if (backend != null && portable != null) {
             backend.addFile(slot, portable);
+        }
+    }
+
+    /** Opens an existing file of which no step ever reads: it needs no runtime. */
+    public static ChainFile openToRead(Path path) {
+        return new ChainFile(null, path, -1, openPortable(path, Mode.READ));
+    }
+
+    private static PortableFile openPortable(Path path, Mode mode) {
+        try {
+            return PortableFile.open(path, options(mode));
+        } catch (NoSuchFileException e) {
+            throw new ChainIoException("open", path, -1, 2);
+        } catch (IOException e) {
+            throw failed("open", path, -1, e);
         }
     }
 
     static ChainFile open(Backend backend, Path path, Mode mode, Access access) {
         if (backend.isPortable()) {
-            try {
-                return new ChainFile(backend, path, -1, PortableFile.open(path, options(mode)));
-            } catch (NoSuchFileException e) {
-                throw new ChainIoException("open", path, -1, 2);
-            } catch (IOException e) {
-                throw failed("open", path, -1, e);
-            }
+            return new ChainFile(backend, path, -1, openPortable(path, mode));
         }
         int flags = switch (mode) {
             case READ -> Posix.O_RDONLY;
@@ -230,8 +239,10 @@ public final class ChainFile implements AutoCloseable {
             throw new AssertionError("closed twice: " + path);
         }
         closed = true;
-        backend.removeFile(slot);
-        backend.memory().freeFile(slot);
+        if (backend != null) {
+            backend.removeFile(slot);
+            backend.memory().freeFile(slot);
+        }
         if (portable != null) {
             try {
                 portable.close();

@@ -16,6 +16,10 @@ import java.nio.file.Path;
  * Nothing here throws for a failed call; {@link dev.catena.io.chain.ChainIoException} is made by the callers, who know
  * the file.
  *
+ * <p>One method handle calls all of them, with seven numbers of 64 bits: the processors that there are pass integers and pointers in
+ * registers, one each, and who is called looks at no more than it has parameters (a variadic function neither, as none gets floating point).
+ * A handle for each shape would be a class for each, made when a store is opened.
+ *
  * <p>Linux only. Thread safe: the error number is captured into a segment of the calling thread.
  */
 public final class Posix {
@@ -36,40 +40,48 @@ public final class Posix {
     private static final ThreadLocal<MemorySegment> CAPTURED =
             ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(STATE));
 
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
-    private static final MethodHandle OPEN = LINKER.downcallHandle(
-            LINKER.defaultLookup().findOrThrow("open"),
-            FunctionDescriptor.of(INT, ValueLayout.ADDRESS, INT, INT),
-            ERRNO,
-            Linker.Option.firstVariadicArg(2));
-    private static final MethodHandle CLOSE = handle("close", FunctionDescriptor.of(INT, INT));
-    private static final MethodHandle DUP = handle("dup", FunctionDescriptor.of(INT, INT));
-    private static final MethodHandle DUP3 = handle("dup3", FunctionDescriptor.of(INT, INT, INT, INT));
-    private static final MethodHandle PREAD = handle("pread", FunctionDescriptor.of(LONG, INT, LONG, LONG, LONG));
-    private static final MethodHandle PWRITE = handle("pwrite", FunctionDescriptor.of(LONG, INT, LONG, LONG, LONG));
-    private static final MethodHandle LSEEK = handle("lseek", FunctionDescriptor.of(LONG, INT, LONG, INT));
-    private static final MethodHandle FTRUNCATE = handle("ftruncate", FunctionDescriptor.of(INT, INT, LONG));
-    private static final MethodHandle FALLOCATE = handle("fallocate", FunctionDescriptor.of(INT, INT, INT, LONG, LONG));
-    private static final MethodHandle FDATASYNC = handle("fdatasync", FunctionDescriptor.of(INT, INT));
-    private static final MethodHandle FADVISE =
-            handle("posix_fadvise", FunctionDescriptor.of(INT, INT, LONG, LONG, INT));
-    private static final MethodHandle SETUP = LINKER.downcallHandle(
-            LINKER.defaultLookup().findOrThrow("syscall"),
-            FunctionDescriptor.of(LONG, LONG, INT, ValueLayout.ADDRESS),
-            ERRNO,
-            Linker.Option.firstVariadicArg(1));
-    private static final MethodHandle ENTER = LINKER.downcallHandle(
-            LINKER.defaultLookup().findOrThrow("syscall"),
-            FunctionDescriptor.of(LONG, LONG, INT, INT, INT, INT, LONG, LONG),
-            ERRNO,
-            Linker.Option.firstVariadicArg(1));
+    /** Calls any of them: see the class. */
+    private static final MethodHandle CALL =
+            LINKER.downcallHandle(FunctionDescriptor.of(LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG), ERRNO);
+
+    private static final MemorySegment OPEN = function("open");
+    private static final MemorySegment CLOSE = function("close");
+    private static final MemorySegment DUP = function("dup");
+    private static final MemorySegment DUP3 = function("dup3");
+    private static final MemorySegment PREAD = function("pread");
+    private static final MemorySegment PWRITE = function("pwrite");
+    private static final MemorySegment LSEEK = function("lseek");
+    private static final MemorySegment FTRUNCATE = function("ftruncate");
+    private static final MemorySegment FALLOCATE = function("fallocate");
+    private static final MemorySegment FDATASYNC = function("fdatasync");
+    private static final MemorySegment FADVISE = function("posix_fadvise");
+    private static final MemorySegment SYSCALL = function("syscall");
 
     private Posix() {}
 
-    private static MethodHandle handle(String name, FunctionDescriptor descriptor) {
-        return LINKER.downcallHandle(LINKER.defaultLookup().findOrThrow(name), descriptor, ERRNO);
+    private static MemorySegment function(String name) {
+        return LINKER.defaultLookup().findOrThrow(name);
+    }
+
+    private static long call(MemorySegment function, long a, long b, long c, long d, long e, long f, long g) {
+        MemorySegment captured = CAPTURED.get();
+        try {
+            return result((long) CALL.invokeExact(function, captured, a, b, c, d, e, f, g), captured);
+        } catch (Throwable t) {
+            throw new AssertionError("a downcall threw", t);
+        }
+    }
+
+    /** Calls a function that returns an int: of the register's other half it says nothing. */
+    private static int callInt(MemorySegment function, long a, long b, long c, long d) {
+        MemorySegment captured = CAPTURED.get();
+        try {
+            return (int) result((int) (long) CALL.invokeExact(function, captured, a, b, c, d, 0L, 0L, 0L), captured);
+        } catch (Throwable t) {
+            throw new AssertionError("a downcall threw", t);
+        }
     }
 
     private static long result(long value, MemorySegment captured) {
@@ -78,141 +90,68 @@ public final class Posix {
 
     /** open(2); a descriptor. */
     public static int open(Path path, int flags) {
-        MemorySegment captured = CAPTURED.get();
         try (Arena arena = Arena.ofConfined()) {
-            return (int) result(
-                    (int) OPEN.invokeExact(captured, arena.allocateFrom(path.toString()), flags | O_CLOEXEC, 0644),
-                    captured);
-        } catch (Throwable e) {
-            throw unexpected(e);
+            return callInt(OPEN, arena.allocateFrom(path.toString()).address(), flags | O_CLOEXEC, 0644, 0);
         }
     }
 
     /** close(2). */
     public static int close(int fd) {
-        MemorySegment captured = CAPTURED.get();
-        try {
-            return (int) result((int) CLOSE.invokeExact(captured, fd), captured);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+        return callInt(CLOSE, fd, 0, 0, 0);
     }
 
     /** dup(2); a descriptor. */
     static int duplicate(int fd) {
-        MemorySegment captured = CAPTURED.get();
-        try {
-            return (int) result((int) DUP.invokeExact(captured, fd), captured);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+        return callInt(DUP, fd, 0, 0, 0);
     }
 
     /** dup3(2): {@code target} becomes another descriptor of what {@code fd} stands for. */
     static int replace(int fd, int target) {
-        MemorySegment captured = CAPTURED.get();
-        try {
-            return (int) result((int) DUP3.invokeExact(captured, fd, target, O_CLOEXEC), captured);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+        return callInt(DUP3, fd, target, O_CLOEXEC, 0);
     }
 
     /** pread(2) into memory at {@code address}; bytes read, 0 at end of file. */
     public static long pread(int fd, long address, long length, long position) {
-        MemorySegment captured = CAPTURED.get();
-        try {
-            return result((long) PREAD.invokeExact(captured, fd, address, length, position), captured);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+        return call(PREAD, fd, address, length, position, 0, 0, 0);
     }
 
     /** pwrite(2) from memory at {@code address}; bytes written. */
     public static long pwrite(int fd, long address, long length, long position) {
-        MemorySegment captured = CAPTURED.get();
-        try {
-            return result((long) PWRITE.invokeExact(captured, fd, address, length, position), captured);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+        return call(PWRITE, fd, address, length, position, 0, 0, 0);
     }
 
     /** The file's length in bytes, by lseek(2) to its end: nobody uses the descriptor's own position. */
     public static long length(int fd) {
-        MemorySegment captured = CAPTURED.get();
-        try {
-            return result((long) LSEEK.invokeExact(captured, fd, 0L, 2), captured);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+        return call(LSEEK, fd, 0, 2, 0, 0, 0, 0);
     }
 
     /** ftruncate(2). */
     public static int truncate(int fd, long length) {
-        MemorySegment captured = CAPTURED.get();
-        try {
-            return (int) result((int) FTRUNCATE.invokeExact(captured, fd, length), captured);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+        return callInt(FTRUNCATE, fd, length, 0, 0);
     }
 
     /** fallocate(2), mode 0: blocks for the first {@code length} bytes, and at least that length. */
     public static int preallocate(int fd, long length) {
-        MemorySegment captured = CAPTURED.get();
-        try {
-            return (int) result((int) FALLOCATE.invokeExact(captured, fd, 0, 0L, length), captured);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+        return callInt(FALLOCATE, fd, 0, 0, length);
     }
 
     /** fdatasync(2). */
     public static int dataSync(int fd) {
-        MemorySegment captured = CAPTURED.get();
-        try {
-            return (int) result((int) FDATASYNC.invokeExact(captured, fd), captured);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+        return callInt(FDATASYNC, fd, 0, 0, 0);
     }
 
     /** posix_fadvise(2) POSIX_FADV_RANDOM for the whole file: no read-ahead. */
     public static int adviseRandom(int fd) {
-        MemorySegment captured = CAPTURED.get();
-        try {
-            return -(int) FADVISE.invokeExact(captured, fd, 0L, 0L, 1);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+        return -callInt(FADVISE, fd, 0, 0, 1);
     }
 
     /** io_uring_setup(2); a descriptor. */
     static int ringSetup(int entries, MemorySegment params) {
-        MemorySegment captured = CAPTURED.get();
-        try {
-            return (int)
-                    result((long) SETUP.invokeExact(captured, (long) SYS_IO_URING_SETUP, entries, params), captured);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+        return (int) call(SYSCALL, SYS_IO_URING_SETUP, entries, params.address(), 0, 0, 0, 0);
     }
 
     /** io_uring_enter(2); requests submitted. */
     static int ringEnter(int fd, int submit, int complete, int flags, long argument, long argumentBytes) {
-        MemorySegment captured = CAPTURED.get();
-        try {
-            return (int) result(
-                    (long) ENTER.invokeExact(
-                            captured, (long) SYS_IO_URING_ENTER, fd, submit, complete, flags, argument, argumentBytes),
-                    captured);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
-    }
-
-    private static AssertionError unexpected(Throwable e) {
-        return new AssertionError("a downcall threw", e);
+        return (int) call(SYSCALL, SYS_IO_URING_ENTER, fd, submit, complete, flags, argument, argumentBytes);
     }
 }
