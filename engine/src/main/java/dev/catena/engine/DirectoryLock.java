@@ -123,6 +123,15 @@ final class DirectoryLock implements AutoCloseable {
         }
     }
 
+    /** What stands in it means nothing once it is not locked: so it does no harm if a file system that has become read-only keeps it. */
+    private static void empty(RandomAccessFile file) {
+        try {
+            file.setLength(0);
+        } catch (IOException e) {
+            // as said
+        }
+    }
+
     @Override
     public void close() {
         synchronized (OPEN) {
@@ -132,7 +141,7 @@ final class DirectoryLock implements AutoCloseable {
             OPEN.remove(directory);
             try (RandomAccessFile closed = file) {
                 if (closed != null && !shared) {
-                    closed.setLength(0);
+                    empty(closed);
                 }
             } catch (IOException e) {
                 throw new StoreIoException("cannot unlock " + directory + ": " + e, e);

@@ -3,19 +3,13 @@ package dev.catena.engine;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,33 +25,6 @@ class StandstillTest {
 
     @TempDir
     Path directory;
-
-    private Path mounted;
-
-    @BeforeEach
-    void mount() throws IOException {
-        Path image = directory.resolve("image");
-        Path path = Files.createDirectory(directory.resolve("mounted"));
-        try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
-            file.setLength(512 << 20);
-        }
-        assumeTrue(
-                succeeds("mkfs.ext4", "-q", "-F", image.toString())
-                        && succeeds("mount", "-o", "loop", image.toString(), path.toString()),
-                "a file system cannot be mounted here (needs root, mkfs.ext4 and a loop device)");
-        mounted = path;
-        assumeTrue(
-                succeeds("fsfreeze", "-f", path.toString()) && succeeds("fsfreeze", "-u", path.toString()),
-                "a file system cannot be frozen here (needs fsfreeze)");
-    }
-
-    @AfterEach
-    void unmount() {
-        if (mounted != null) {
-            succeeds("fsfreeze", "-u", mounted.toString());
-            assertTrue(succeeds("umount", mounted.toString()), "unmounted");
-        }
-    }
 
     /** Also where they begin another memtable and so another log. */
     @Test
@@ -76,47 +43,42 @@ class StandstillTest {
      * for the next log is made.
      */
     private void assertPutsGoOn(Options options) throws IOException {
-        Path store = mounted.resolve("store");
-        long puts = 0;
-        try (Db db = Db.open(store, options)) {
-            List<String> outcomes = new ArrayList<>();
-            boolean wentOn = false;
-            while (!wentOn && outcomes.size() < 3) {
-                for (int i = 0; i < 12_000; i++) { // how long a flush takes is known then
-                    put(db, puts++);
+        try (LoopDevice device = new LoopDevice(directory, 512 << 20, 512 << 20)) {
+            Path store = device.path().resolve("store");
+            long puts = 0;
+            try (Db db = Db.open(store, options)) {
+                List<String> outcomes = new ArrayList<>();
+                boolean wentOn = false;
+                while (!wentOn && outcomes.size() < 3) {
+                    for (int i = 0; i < 12_000; i++) { // how long a flush takes is known then
+                        put(db, puts++);
+                    }
+                    db.flush();
+                    for (int i = 0; i < 3_500; i++) { // the memtable is full soon
+                        put(db, puts++);
+                    }
+                    LockSupport.parkNanos(SETTLING_NANOS);
+                    long before = puts;
+                    long longest = 0;
+                    // Another process ends it: should a put wait for that, it is not to wait for ever.
+                    Process standstill = device.standStill(STANDSTILL_SECONDS);
+                    for (long now = System.nanoTime(); standstill.isAlive(); ) {
+                        put(db, puts++);
+                        long after = System.nanoTime();
+                        longest = Math.max(longest, after - now);
+                        now = after;
+                    }
+                    wentOn = longest < LONGEST_NANOS && puts - before > 1000;
+                    outcomes.add((puts - before) + " puts, the longest " + longest / 1_000_000 + " ms");
                 }
-                db.flush();
-                for (int i = 0; i < 3_500; i++) { // the memtable is full soon
-                    put(db, puts++);
-                }
-                LockSupport.parkNanos(SETTLING_NANOS);
-                long before = puts;
-                long longest = 0;
-                // Another process ends it: should a put wait for that, it is not to wait for ever.
-                Process standstill = new ProcessBuilder(
-                                "sh",
-                                "-c",
-                                "fsfreeze -f \"$0\" && echo && sleep $1; fsfreeze -u \"$0\"",
-                                mounted.toString(),
-                                String.valueOf(STANDSTILL_SECONDS))
-                        .start();
-                assertEquals('\n', standstill.getInputStream().read(), "frozen");
-                for (long now = System.nanoTime(); standstill.isAlive(); ) {
-                    put(db, puts++);
-                    long after = System.nanoTime();
-                    longest = Math.max(longest, after - now);
-                    now = after;
-                }
-                wentOn = longest < LONGEST_NANOS && puts - before > 1000;
-                outcomes.add((puts - before) + " puts, the longest " + longest / 1_000_000 + " ms");
+                assertTrue(wentOn, outcomes.toString());
             }
-            assertTrue(wentOn, outcomes.toString());
-        }
-        try (Db db = Db.open(store, options)) {
-            for (long i = 0; i < puts; i++) {
-                assertArrayEquals(value(i), db.get(key(i)), "put " + i);
+            try (Db db = Db.open(store, options)) {
+                for (long i = 0; i < puts; i++) {
+                    assertArrayEquals(value(i), db.get(key(i)), "put " + i);
+                }
+                assertEquals(List.of(), db.verify(VerifyListener.NONE).damages());
             }
-            assertEquals(List.of(), db.verify(VerifyListener.NONE).damages());
         }
     }
 
@@ -130,17 +92,5 @@ class StandstillTest {
 
     private static byte[] value(long i) {
         return ByteBuffer.allocate(1000).putLong(i).array();
-    }
-
-    private static boolean succeeds(String... command) {
-        try {
-            Process process = new ProcessBuilder(command)
-                    .redirectErrorStream(true)
-                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                    .start();
-            return process.waitFor(30, TimeUnit.SECONDS) && process.exitValue() == 0;
-        } catch (IOException | InterruptedException e) {
-            return false;
-        }
     }
 }

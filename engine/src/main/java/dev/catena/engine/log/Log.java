@@ -802,9 +802,12 @@ public final class Log {
             broken = true;
             throw health.fail(e);
         } finally {
-            committer.settle(!health.isWell());
-            files.close();
-            closeMemory();
+            try {
+                committer.settle(!health.isWell());
+                files.close();
+            } finally {
+                closeMemory();
+            }
         }
     }
 

@@ -204,7 +204,7 @@ final class LogFiles implements AutoCloseable {
         }
     }
 
-    /** Closes the current file and deletes those made ahead or kept for use again. */
+    /** Closes the current file and deletes those made ahead or kept for use again; what cannot be deleted the next opening deletes. */
     @Override
     public synchronized void close() {
         current.close();
@@ -213,11 +213,19 @@ final class LogFiles implements AutoCloseable {
         }
         if (next != null) {
             next.close();
-            directory.delete(next.path);
+            deleteIfPossible(next);
         }
         if (spare != null) {
-            directory.delete(spare.path);
+            deleteIfPossible(spare);
         }
         zeros.close();
+    }
+
+    private void deleteIfPossible(LogFile file) {
+        try {
+            directory.delete(file.path);
+        } catch (StoreIoException e) {
+            // The file system has become read-only, as one does on a failing device.
+        }
     }
 }
