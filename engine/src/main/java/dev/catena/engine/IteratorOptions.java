@@ -70,9 +70,9 @@ public final class IteratorOptions {
 
     /**
      * Has so many bytes of a table read ahead while the iterator walks, from the second block after a seek on that the cache does not have.
-     * Without this nothing is read ahead at first, then more and more, up to a MiB, as the walk proves long. It holds for each table
-     * that the iterator stands in, one a level, and takes as much memory for each; when many iterators read ahead there may be less for
-     * one than it asks for.
+     * Without this nothing is read ahead at first, then more and more, up to 2 MiB, as the walk proves long and has to wait. It holds for each table
+     * that the iterator stands in, one a level, and takes as much memory for each: an eighth of the cache's bytes for all iterators
+     * together, so that there may be less for one than it asks for, or nothing but plain reads.
      *
      * @param bytes 0 for each block by itself, at most {@value #READAHEAD_BYTES_MAX}
      */

@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
 final class ReadAhead implements AutoCloseable {
     private static final String OWNER = "read ahead";
 
-    /** A request. */
-    private static final int STEP_BYTES = 128 << 10;
+    /** A request: large ones, for which the kernel needs no readahead of its own. */
+    private static final int STEP_BYTES = 1 << 20;
 
     /** Requests in flight at most. */
     private static final int WINDOW_MAX = 64;
@@ -210,7 +210,7 @@ final class ReadAhead implements AutoCloseable {
         Half upper = lower == current ? next : current;
         Buffer whole = straddling;
         if (whole == null) {
-            whole = new Buffer(STEP_BYTES, OWNER);
+            whole = new Buffer(64 << 10, OWNER);
             straddling = whole;
         }
         long head = lower.end - offset;

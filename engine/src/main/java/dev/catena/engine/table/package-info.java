@@ -9,7 +9,9 @@
  *   <li><b>Lookups and iterators</b> ({@link dev.catena.engine.table.TableReader}) go from the root, which is in memory, to a
  *       partition's filter, its index, a data block: small frames, read one by one when the
  *       {@link dev.catena.engine.table.BlockCache} does not have them, checked by the frame's checksum. Lookups of many keys at once
- *       have what the cache lacks read together ({@link dev.catena.engine.table.MissingFrames}).
+ *       have what the cache lacks read together ({@link dev.catena.engine.table.MissingFrames}). Long walks leave the cache alone: {@link
+ *       dev.catena.engine.table.WalkReads} gets many frames at once, and has the next ones read meanwhile ({@link
+ *       dev.catena.engine.table.ReadAhead}).
  *   <li><b>Compaction</b> ({@link dev.catena.engine.table.TableScanner}) reads all data from front to back past the cache, in
  *       chunks that the chain verified.
  * </ul>
