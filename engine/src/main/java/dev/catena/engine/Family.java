@@ -701,6 +701,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                     Long.MAX_VALUE,
                     full.memtable.memoryBytes(),
                     false,
+                    TableWriter.Copier.NONE,
                     store.limiter::flushed);
         }
         try {

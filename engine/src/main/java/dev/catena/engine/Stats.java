@@ -149,7 +149,14 @@ public record Stats(
      * @param moves tables moved a level down as they were
      * @param readBytes bytes of tables merged
      * @param writtenBytes bytes of tables that merges wrote
+     * @param copiedBytes those of them that were copied from the merged tables as they were, without being decoded
      */
     public record Compaction(
-            long flushes, long flushedBytes, long compactions, long moves, long readBytes, long writtenBytes) {}
+            long flushes,
+            long flushedBytes,
+            long compactions,
+            long moves,
+            long readBytes,
+            long writtenBytes,
+            long copiedBytes) {}
 }

@@ -35,6 +35,7 @@ public sealed interface StoreEvent {
      * @param inputBytes of these
      * @param tables written or moved
      * @param bytes of these
+     * @param copiedBytes those of them that were copied as they were, without being decoded
      * @param nanos how long it took
      */
     record Compaction(
@@ -46,6 +47,7 @@ public sealed interface StoreEvent {
             long inputBytes,
             int tables,
             long bytes,
+            long copiedBytes,
             long nanos)
             implements StoreEvent {}
 

@@ -1,6 +1,8 @@
 package dev.catena.engine;
 
 import dev.catena.engine.ModelSteps.Contents;
+import dev.catena.engine.table.Runs;
+import dev.catena.engine.table.TableBuilder;
 import dev.catena.io.chain.Availability;
 import dev.catena.io.chain.ChainRuntime;
 import java.io.IOException;
@@ -40,6 +42,9 @@ import java.util.stream.Stream;
  * from there.
  */
 final class ModelRun {
+    /** So few data blocks are a partition: so compactions find runs to copy. */
+    private static final int PARTITION_FRAMES = 2;
+
     private static final int PROGRESS_BYTES = 3 * Long.BYTES;
     private static final VarHandle NUMBER = ValueLayout.JAVA_LONG.varHandle();
 
@@ -66,6 +71,7 @@ final class ModelRun {
     private int copied;
     private int killed;
     private int lost;
+    private long copiedBytes;
 
     /** @param directory an empty one */
     ModelRun(Path directory, long operations, long seed) {
@@ -85,6 +91,18 @@ final class ModelRun {
 
     /** Runs, and says how it went. */
     void run() throws IOException {
+        int frames = TableBuilder.setPartitionFrames(PARTITION_FRAMES);
+        long bytes = Runs.setBytesMin(1);
+        try {
+            runWithSmallPartitions();
+        } finally {
+            TableBuilder.setPartitionFrames(frames);
+            Runs.setBytesMin(bytes);
+        }
+        ModelSteps.expect(copiedBytes > 0 || operations < 100_000, "compactions never copied a run");
+    }
+
+    private void runWithSmallPartitions() throws IOException {
         long began = System.nanoTime();
         long told = began;
         for (int opening = 0; done < operations; opening++) {
@@ -118,7 +136,7 @@ final class ModelRun {
     }
 
     private String figures(long began) {
-        return "ModelRun seed %d: %,d operations, %d s; closed %d times, copied %d times, killed %d times, of which %d lost writes; %,d entries"
+        return "ModelRun seed %d: %,d operations, %d s; closed %d times, copied %d times, killed %d times, of which %d lost writes; %,d entries; %,d bytes copied in runs"
                 .formatted(
                         seed,
                         done,
@@ -127,7 +145,8 @@ final class ModelRun {
                         copied,
                         killed,
                         lost,
-                        entries());
+                        entries(),
+                        copiedBytes);
     }
 
     private long entries() {
@@ -256,6 +275,7 @@ final class ModelRun {
                 throw new AssertionError(where + ", step " + step + ", " + model.doing() + ": " + e, e);
             }
             becomes(model.now());
+            copiedBytes += db.stats().compaction().copiedBytes();
             left = possible;
             if (copies) {
                 next = directory.resolve(Integer.toString(opening + 1));
@@ -398,6 +418,8 @@ final class ModelRun {
             int opening = Integer.parseInt(arguments[2]);
             int steps = Integer.parseInt(arguments[3]);
             Path file = Path.of(arguments[4]);
+            TableBuilder.setPartitionFrames(PARTITION_FRAMES);
+            Runs.setBytesMin(1);
             try (Arena arena = Arena.ofShared()) {
                 MemorySegment progress = map(file, arena);
                 List<String> backends = ChainRuntime.probe().stream()

@@ -8,6 +8,10 @@ import dev.catena.engine.entry.MergingIterator;
 import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.event.Events;
 import dev.catena.engine.table.LevelIterator;
+import dev.catena.engine.table.Runs;
+import dev.catena.engine.table.TableBuilder;
+import dev.catena.engine.table.TableReader;
+import dev.catena.engine.table.TableScanner;
 import dev.catena.engine.version.Manifest;
 import dev.catena.engine.version.TableFile;
 import dev.catena.engine.version.TableMeta;
@@ -17,8 +21,11 @@ import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.chain.ChunkWriter;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -46,6 +53,9 @@ public final class Compactor {
     /** A part of a compaction is as large as so many tables at least. */
     private static final int PART_TABLES = 2;
 
+    /** Bytes of a run that is copied at once, about, and at most an eighth of a table's: a table may end before each. */
+    private static final long RUN_BYTES = 8L << 20;
+
     private final ChainRuntime runtime;
     private final VersionSet versions;
     private final Options options;
@@ -69,6 +79,7 @@ public final class Compactor {
     private final LongAdder moves = new LongAdder();
     private final LongAdder readBytes = new LongAdder();
     private final LongAdder writtenBytes = new LongAdder();
+    private final LongAdder copiedBytes = new LongAdder();
 
     /**
      * Counters.
@@ -77,8 +88,9 @@ public final class Compactor {
      * @param moves tables moved down as they were
      * @param readBytes bytes of the inputs, but for those that were dropped unread
      * @param writtenBytes bytes of the results
+     * @param copiedBytes those of them that are copies of the inputs' as they were
      */
-    public record Counters(long compactions, long moves, long readBytes, long writtenBytes) {}
+    public record Counters(long compactions, long moves, long readBytes, long writtenBytes, long copiedBytes) {}
 
     /**
      * @param install makes a new version visible to readers
@@ -225,7 +237,7 @@ public final class Compactor {
 
     /** Counters so far. */
     public Counters counters() {
-        return new Counters(compactions.sum(), moves.sum(), readBytes.sum(), writtenBytes.sum());
+        return new Counters(compactions.sum(), moves.sum(), readBytes.sum(), writtenBytes.sum(), copiedBytes.sum());
     }
 
     /** Also true when damage was met: what can be done without that table is to be seen anew. */
@@ -238,14 +250,15 @@ public final class Compactor {
                 return false;
             }
             boolean isMove = compaction.isMove(options);
-            Events.Span span = events.begin(event(compaction, isMove, 0, 0, 0));
+            Events.Span span = events.begin(event(compaction, isMove, 0, 0, 0, 0));
             long bytes = compaction.bytes();
+            LongAdder copied = new LongAdder();
             int tables = compaction.tables().size();
             if (isMove) {
                 apply(compaction, compaction.tables());
                 moves.add(tables);
             } else {
-                List<TableMeta> written = merge(compaction, version, asked);
+                List<TableMeta> written = merge(compaction, version, asked, copied);
                 if (compaction.level() == compaction.output()) {
                     written.forEach(table -> rewritten.add(table.number()));
                 }
@@ -253,8 +266,9 @@ public final class Compactor {
                 bytes = written.stream().mapToLong(TableMeta::bytes).sum();
                 compactions.increment();
                 writtenBytes.add(bytes);
+                copiedBytes.add(copied.sum());
             }
-            span.end(event(compaction, isMove, tables, bytes, span.nanos()));
+            span.end(event(compaction, isMove, tables, bytes, copied.sum(), span.nanos()));
             return true;
         } catch (CorruptionException e) {
             CorruptionException seen = damaged.apply(e);
@@ -268,7 +282,8 @@ public final class Compactor {
         }
     }
 
-    private static StoreEvent event(Compaction compaction, boolean isMove, int tables, long bytes, long nanos) {
+    private static StoreEvent event(
+            Compaction compaction, boolean isMove, int tables, long bytes, long copied, long nanos) {
         return new StoreEvent.Compaction(
                 compaction.reason(),
                 compaction.level(),
@@ -278,30 +293,43 @@ public final class Compactor {
                 compaction.bytes(),
                 tables,
                 bytes,
+                copied,
                 nanos);
     }
 
     /** Merges, and makes the result current; returns what was written. */
-    private List<TableMeta> merge(Compaction compaction, Version version, @Nullable ManualCompaction asked) {
+    private List<TableMeta> merge(
+            Compaction compaction, Version version, @Nullable ManualCompaction asked, LongAdder copied) {
         RangeDeletions ranges = compaction.rangeDeletions();
         Compaction read = compaction.without(writer::isDeleted, ranges);
         List<KeyPart> parts = compaction.output() == 0
                 ? List.of(KeyPart.ALL)
                 : KeyPart.of(read, versions.order(), options.maxSubcompactions(), PART_TABLES * options.tableBytes());
+        long tableBytes = compaction.output() == 0 ? Long.MAX_VALUE : options.tableBytes();
+        boolean lastLevel = compaction.output() == version.levels() - 1;
         Subcompactions<KeyPart> work = new Subcompactions<>(parts);
         List<TableFile> written = work.run(
                 part -> {
                     Compaction of = read.within(part, versions.order());
-                    Scans scans = new Scans(parts.size() * compaction.openAtOnce(), part);
+                    Runs runs = new Runs(
+                            versions.order(),
+                            of.tables().stream().map(TableFile::reader).toList(),
+                            ranges,
+                            part.after(),
+                            part.until(),
+                            Math.min(RUN_BYTES, tableBytes / 8),
+                            table -> writer.isLike(table, lastLevel));
+                    Scans scans = new Scans(parts.size() * compaction.openAtOnce(), part, runs, copied);
                     try (InternalIterator input =
                             part.of(MergingIterator.of(versions.order(), of.open(scans)), versions.order())) {
                         return writer.write(
                                 input,
                                 part.of(ranges),
                                 compaction.below(version),
-                                compaction.output() == 0 ? Long.MAX_VALUE : options.tableBytes(),
+                                tableBytes,
                                 read.bytes() / parts.size(),
-                                compaction.output() == version.levels() - 1,
+                                lastLevel,
+                                scans,
                                 bytes -> {
                                     if (work.hasFailed() || (asked != null && asked.future.isDone())) {
                                         throw new CancellationException("compact was cancelled");
@@ -328,15 +356,20 @@ public final class Compactor {
     }
 
     /** Reads inputs sequentially, past the cache. */
-    private final class Scans implements Compaction.Opener {
+    private final class Scans implements Compaction.Opener, TableWriter.Copier {
         /** All inputs share so many, or a sixteenth of the store's budget. The further ahead, the fewer system calls: an idle chain is woken for many chunks at once. */
         private static final int READ_AHEAD_CHUNKS = 512;
 
         private final int readAheadChunks;
         private final KeyPart part;
+        private final Runs runs;
+        private final LongAdder copied;
+        private final Map<Long, TableScanner> opened = new HashMap<>();
 
-        Scans(int openAtOnce, KeyPart part) {
+        Scans(int openAtOnce, KeyPart part, Runs runs, LongAdder copied) {
             this.part = part;
+            this.runs = runs;
+            this.copied = copied;
             long budget = options.memoryBudget();
             int chunks = budget == 0
                     ? READ_AHEAD_CHUNKS
@@ -346,7 +379,18 @@ public final class Compactor {
 
         @Override
         public InternalIterator table(TableFile table) {
-            return table.reader().scanner(runtime, readAheadChunks, part.after(), part.until());
+            TableReader reader = table.reader();
+            TableScanner scanner =
+                    reader.scanner(runtime, readAheadChunks, part.after(), part.until(), runs.of(reader));
+            opened.put(reader.number(), scanner);
+            return scanner;
+        }
+
+        @Override
+        public long copy(long table, TableBuilder to) {
+            long bytes = Objects.requireNonNull(opened.get(table)).copyRun(to);
+            copied.add(bytes);
+            return bytes;
         }
 
         @Override

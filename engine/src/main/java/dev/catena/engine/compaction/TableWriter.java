@@ -1,5 +1,6 @@
 package dev.catena.engine.compaction;
 
+import dev.catena.engine.Compression;
 import dev.catena.engine.Options;
 import dev.catena.engine.StoreClosedException;
 import dev.catena.engine.entry.Buffer;
@@ -12,12 +13,14 @@ import dev.catena.engine.entry.MemoryAccount.Owner;
 import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.engine.table.TableBuilder;
 import dev.catena.engine.table.TableProperties;
+import dev.catena.engine.table.TableReader;
 import dev.catena.engine.version.StoreDirectory;
 import dev.catena.engine.version.TableFile;
 import dev.catena.engine.version.TableMeta;
 import dev.catena.engine.version.VersionSet;
 import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainRuntime;
+import dev.catena.io.chain.ChunkMismatchException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
@@ -64,6 +67,18 @@ public final class TableWriter {
         }
     }
 
+    /** Copies runs of the input, which stand in it as entries of kind {@link Keys#RUN}. */
+    @FunctionalInterface
+    public interface Copier {
+        /** No input has any. */
+        Copier NONE = (table, to) -> {
+            throw new AssertionError("a run in an input without runs");
+        };
+
+        /** Copies the run of a table that the input stands at, and returns its bytes. */
+        long copy(long table, TableBuilder to);
+    }
+
     /** Hears how a table grows. May wait, which slows the writing down, and throw, which ends it. */
     @FunctionalInterface
     public interface Progress {
@@ -103,6 +118,7 @@ public final class TableWriter {
      * @param tableBytes at about which size the next table is begun
      * @param expectedBytes how many bytes all tables will have together, about or at most: what is reserved
      * @param lastLevel whether the tables go to the last level, for which compression and filters may be set apart
+     * @param copier copies the input's runs
      * @param progress called every few milliseconds
      * @return the tables, durable, opened, and retained for the caller
      */
@@ -113,6 +129,7 @@ public final class TableWriter {
             long tableBytes,
             long expectedBytes,
             boolean lastLevel,
+            Copier copier,
             Progress progress) {
         List<TableFile> finished = new ArrayList<>();
         Output output = null;
@@ -151,6 +168,10 @@ public final class TableWriter {
                     output.builder.expect(
                             Math.min(expected, tableBytes == Long.MAX_VALUE ? expected : tableBytes + tableBytes / 16));
                 }
+                if (Keys.kind(entries.trailer()) == Keys.RUN) {
+                    unchecked += copier.copy(Memory.getLong(entries.valueAddress()), output.builder);
+                    continue;
+                }
                 output.builder.add(
                         entries.keyAddress(),
                         entries.keyLength(),
@@ -180,8 +201,24 @@ public final class TableWriter {
                 table.release();
             }
             versions.deleteObsolete();
+            if (e instanceof ChunkMismatchException damage) {
+                throw TableReader.corruption(damage);
+            }
             throw e;
         }
+    }
+
+    /** Whether what is in a table is as it would be written: parts of it can be copied. */
+    boolean isLike(TableReader table, boolean lastLevel) {
+        return table.isCopyable(options.blockBytes(), filterBits(lastLevel), compression(lastLevel));
+    }
+
+    private int filterBits(boolean lastLevel) {
+        return lastLevel ? options.lastLevelFilterBitsPerKey() : options.filterBitsPerKey();
+    }
+
+    private Compression compression(boolean lastLevel) {
+        return lastLevel ? options.lastLevelCompression() : options.compression();
     }
 
     /** Whether a deletion of a range deletes all that a table holds, and no snapshot sees any of it. */
@@ -241,8 +278,8 @@ public final class TableWriter {
                         file,
                         number,
                         options.blockBytes(),
-                        lastLevel ? options.lastLevelFilterBitsPerKey() : options.filterBitsPerKey(),
-                        lastLevel ? options.lastLevelCompression() : options.compression(),
+                        filterBits(lastLevel),
+                        compression(lastLevel),
                         versions.order());
             } finally {
                 if (made == null) {

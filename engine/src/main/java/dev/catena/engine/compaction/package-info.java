@@ -12,6 +12,9 @@
  * that open snapshots see, and deletions only as long as older data may lie below. Nothing is replaced before its successor is durable; damage found in an input
  * stops the merge with everything as it was. From then on compactions go around that table, and writers need not stop for it.
  *
+ * <p>Runs of partitions that nothing else of the input lies among ({@link dev.catena.engine.table.Runs}) stand in the merge as one entry each. They are copied by the chain that
+ * writes the table, without being decoded. So a merge costs what is interleaved, not what its tables hold.
+ *
  * <p>A large merge is cut at keys into parts for several threads ({@code KeyPart}); one change of the manifest makes the tables of all of them current. What
  * compactions have before them slows writers down before level 0 does ({@link dev.catena.engine.compaction.Compactor#debt}).
  */

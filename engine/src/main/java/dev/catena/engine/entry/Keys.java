@@ -21,6 +21,12 @@ public final class Keys {
      */
     public static final int DELETE_RANGE = 3;
 
+    /**
+     * Kind of what stands in the input of a compaction for a run of entries that are copied without being looked at: its key is their first
+     * one, its value says where they are. Never stored.
+     */
+    public static final int RUN = 0xff;
+
     /** The largest sequence number. */
     public static final long MAX_SEQUENCE = (1L << 56) - 1;
 

@@ -197,6 +197,21 @@ public final class RangeDeletions {
         return 0;
     }
 
+    /** Whether one of them deletes keys of a range, ends included. */
+    public boolean touch(byte[] smallest, byte[] largest) {
+        for (int low = 0, high = ends.length; low < high; ) {
+            int middle = (low + high) >>> 1;
+            if (order.compare(ends[middle], smallest) <= 0) {
+                low = middle + 1;
+            } else if (order.compare(begins[middle], largest) > 0) {
+                high = middle;
+            } else {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** The order of keys that they are laid out in. */
     KeyOrder order() {
         return order;

@@ -40,6 +40,10 @@ final class CompactionEvent extends Event implements Recorded {
     @DataAmount
     long bytes;
 
+    @Label("Copied Bytes")
+    @DataAmount
+    long copiedBytes;
+
     @Override
     public void fill(StoreEvent event) {
         StoreEvent.Compaction compaction = (StoreEvent.Compaction) event;
@@ -51,5 +55,6 @@ final class CompactionEvent extends Event implements Recorded {
         inputBytes = compaction.inputBytes();
         tables = compaction.tables();
         bytes = compaction.bytes();
+        copiedBytes = compaction.copiedBytes();
     }
 }

@@ -14,7 +14,11 @@ final class EventText {
     static String ended(StoreEvent event) {
         String result = switch (event) {
             case StoreEvent.Flush flush -> tables(flush.tables(), flush.bytes());
-            case StoreEvent.Compaction compaction -> tables(compaction.tables(), compaction.bytes());
+            case StoreEvent.Compaction compaction ->
+                tables(compaction.tables(), compaction.bytes())
+                        + (compaction.copiedBytes() == 0
+                                ? ""
+                                : ", " + Events.bytes(compaction.copiedBytes()) + " copied as they were");
             case StoreEvent.SlowDown slow -> slow.writes() + " writes held for " + millis(slow.heldNanos());
         };
         return what(event) + " ended after " + millis(event.nanos()) + ": " + result;

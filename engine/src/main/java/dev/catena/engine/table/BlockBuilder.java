@@ -5,6 +5,8 @@ import dev.catena.engine.entry.EntryChecksum;
 import dev.catena.engine.entry.KeyOrder;
 import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -62,6 +64,13 @@ final class BlockBuilder implements AutoCloseable {
 
     int lastKeyLength() {
         return lastKeyLength;
+    }
+
+    /** Has the last key be another one, of entries that were added elsewhere. */
+    void setLastKey(byte[] key) {
+        lastKey.ensure(key.length, 0);
+        MemorySegment.copy(key, 0, lastKey.segment(), ValueLayout.JAVA_BYTE, 0, key.length);
+        lastKeyLength = key.length;
     }
 
     /** Has entries compared with their checksums when a block is full. The directory is the store's; both are for messages. */

@@ -8,6 +8,7 @@ import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.chain.ChunkMismatchException;
 import dev.catena.io.chain.ChunkReader;
 import dev.catena.io.chain.ChunkTail;
+import dev.catena.io.chain.ChunkWriter;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
@@ -15,8 +16,10 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A table's data frames, read past the cache in chunks whose checksums were verified by the chain that read them, several ahead. What lies
+ * Frames of a table's data, read past the cache in chunks whose checksums were verified by the chain that read them, several ahead. What lies
  * between them is passed over. A frame inside one chunk is given where it is; one that straddles chunks is put together in a buffer.
+ *
+ * <p>Runs of partitions are given as a whole, to be copied: of them only the chunks are read here that others share with them.
  *
  * <p>Not thread safe.
  */
@@ -27,7 +30,12 @@ final class FrameStream implements AutoCloseable {
     private static final long KEPT_BYTES = 1 << 20;
 
     private final Path path;
+    private final TableReader table;
     private final ChunkReader chunks;
+
+    /** Has the checksums of what is copied; null when nothing is. */
+    private final @Nullable ChunkTail copied;
+
     private final List<TableReader.Extent> extents;
     private final Buffer straddling = new Buffer(64 << 10, OWNER);
 
@@ -56,25 +64,34 @@ final class FrameStream implements AutoCloseable {
             int readAheadChunks,
             List<TableReader.Extent> extents,
             boolean isWhole) {
+        this.table = table;
         path = table.path();
         this.extents = extents;
         long bodyBytes = table.layout().bodyBytes();
         int[] wanted = isWhole
                 ? ChunkReader.all(bodyBytes)
                 : extents.stream()
-                        .flatMapToInt(
-                                extent -> IntStream.rangeClosed(chunkOf(extent.start()), chunkOf(extent.end() - 1)))
+                        .flatMapToInt(FrameStream::chunksOf)
                         .distinct()
                         .toArray();
+        boolean copies = extents.stream().anyMatch(TableReader.Extent::isRun);
+        ChunkTail tail = null;
+        ChunkTail kept = null;
         boolean good = false;
-        try (ChunkTail tail = table.readTail()) {
+        try {
+            tail = table.readTail();
             chunks = new ChunkReader(runtime, table.file(), tail.checksums(), bodyBytes, wanted, readAheadChunks);
+            kept = copies ? tail : null;
+            copied = kept;
             good = true;
         } catch (ChainIoException e) {
             throw TableLayout.failure(e);
         } finally {
             if (!good) {
                 straddling.close();
+            }
+            if (tail != null && tail != kept) {
+                tail.close();
             }
         }
     }
@@ -83,8 +100,22 @@ final class FrameStream implements AutoCloseable {
         return Math.toIntExact(offset / TableFormat.CHUNK_BYTES);
     }
 
-    /** Moves to the next frame; its sizes are checked, its own checksum is not. False at the end. */
+    /** The chunks of an extent that are read; of a run those that it has in part. */
+    private static IntStream chunksOf(TableReader.Extent extent) {
+        int first = chunkOf(extent.start());
+        int last = chunkOf(extent.end() - 1);
+        return extent.isRun()
+                ? IntStream.of(first, last)
+                        .filter(chunk -> chunk * (long) TableFormat.CHUNK_BYTES < extent.start()
+                                || (chunk + 1L) * TableFormat.CHUNK_BYTES > extent.end())
+                : IntStream.rangeClosed(first, last);
+    }
+
+    /** Moves to the next run, or frame; a frame's sizes are checked, its own checksum is not. False at the end. */
     boolean advance() {
+        if (isRun()) {
+            pass(limit - position);
+        }
         if (position == limit) {
             if (extent + 1 == extents.size()) {
                 return false;
@@ -92,6 +123,9 @@ final class FrameStream implements AutoCloseable {
             extent++;
             pass(extents.get(extent).start() - position);
             limit = extents.get(extent).end();
+            if (isRun()) {
+                return true;
+            }
         }
         offset = position;
         if (limit - offset < TableFormat.FRAME_HEADER) {
@@ -123,16 +157,39 @@ final class FrameStream implements AutoCloseable {
         return true;
     }
 
+    /** Whether it stands at a run, not at a frame. */
+    boolean isRun() {
+        return extent >= 0 && extents.get(extent).isRun();
+    }
+
+    /** The extent that it stands in. */
+    TableReader.Extent current() {
+        return extents.get(extent);
+    }
+
+    /** Writes all bytes of the run: chunks that it has for itself are copied by chains, what it shares with others is written from here. */
+    void copyRun(ChunkWriter to) {
+        while (position < limit) {
+            int whole = position % TableFormat.CHUNK_BYTES == 0 ? chunkOf(limit) - chunkOf(position) : 0;
+            if (whole > 0 && copied != null) {
+                to.copy(table.file(), chunkOf(position), whole, copied.checksums());
+                pass((long) whole * TableFormat.CHUNK_BYTES);
+            } else {
+                if (at == end) {
+                    nextChunk();
+                }
+                long part = Math.min(limit - position, end - at);
+                to.write(Memory.ALL, at, part);
+                pass(part);
+            }
+        }
+    }
+
     /** Reads what is left, to have it verified. */
     void drain() {
         while (readChunk() != null) {
             at = end;
         }
-    }
-
-    /** The number of the extent that the frame is from. */
-    int extent() {
-        return extent;
     }
 
     /** Where the frame is in memory, until the next move. */
@@ -159,6 +216,9 @@ final class FrameStream implements AutoCloseable {
     public void close() {
         straddling.close();
         chunks.close();
+        if (copied != null) {
+            copied.close();
+        }
     }
 
     /** Copies the frame's bytes from {@code from} to {@code to} into the buffer, chunk after chunk. */

@@ -4,6 +4,7 @@ import dev.catena.engine.CorruptionException;
 import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Memory;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
 
@@ -209,6 +210,20 @@ final class Partitions {
             records[at++] = contents.rawBytes;
             records[at] = keyBytes;
             count++;
+        }
+
+        /** Adds one that was copied to so many bytes further on, from its record in another table. */
+        void add(byte[] firstKey, long from, int i, long moved) {
+            keys.ensure(keyBytes + firstKey.length, keyBytes);
+            MemorySegment.copy(firstKey, 0, keys.segment(), ValueLayout.JAVA_BYTE, keyBytes, firstKey.length);
+            keyBytes += firstKey.length;
+            add(
+                    start(from, i) + moved,
+                    filterStart(from, i) + moved,
+                    indexStart(from, i) + moved,
+                    indexEnd(from, i) + moved,
+                    Memory.getLong(record(from, i) + STAMP),
+                    contents(from, i));
         }
 
         /** Lays all out in a buffer from byte {@code at} on and returns its bytes. */

@@ -39,6 +39,9 @@ public final class TableBuilder implements AutoCloseable {
     /** Memory of a builder, about: what leads to the data of a large table takes some more while it is finished. */
     public static final long MEMORY_BYTES = ChunkWriter.MEMORY_BYTES + (1 << 20);
 
+    /** Data frames of a partition at most. Changed by tests only. */
+    private static volatile int partitionFrames = TableFormat.PARTITION_FRAMES;
+
     private final ChunkWriter writer;
     private final KeyOrder order;
     private final long number;
@@ -143,6 +146,13 @@ public final class TableBuilder implements AutoCloseable {
         }
     }
 
+    /** Has smaller partitions be written. For tests. @return what it was */
+    public static int setPartitionFrames(int frames) {
+        int before = partitionFrames;
+        partitionFrames = frames;
+        return before;
+    }
+
     /** Says, before the first entry, about how many bytes the file will have: these are reserved at once. */
     public void expect(long bytes) {
         writer.expect(bytes);
@@ -222,6 +232,33 @@ public final class TableBuilder implements AutoCloseable {
         if (block.payloadBytes() >= blockBytes) {
             finishBlock();
         }
+    }
+
+    /**
+     * Copies the run of partitions of another table that a stream stands at. It gets the same distance from a multiple of 4096 as it had, so
+     * that whole blocks can be copied. Returns its bytes.
+     */
+    long copy(TableReader from, FrameStream at) {
+        endPartition();
+        TableReader.Extent run = at.current();
+        long zeros = (run.start() - writer.position()) & (TableFormat.BODY_ALIGNMENT - 1);
+        scratch.ensure(zeros, 0);
+        scratch.segment().asSlice(0, zeros).fill((byte) 0);
+        writer.write(Memory.ALL, scratch.address(), zeros);
+        long moved = writer.position() - run.start();
+        at.copyRun(writer);
+        if (partitions.count() == 0) {
+            smallestKey = from.firstKey(run.partition());
+        }
+        for (int i = run.partition(); i < run.runEnd(); i++) {
+            partitions.add(from.firstKey(i), from.places(), i, moved);
+            byte[] last = from.lastKey(i);
+            block.setLastKey(last);
+            root.add(block.lastKey(), last.length, from.start(i) + moved);
+            before = before.with(from.contents(i));
+        }
+        beginPartition();
+        return run.end() - run.start();
     }
 
     /** The last key added. */
@@ -404,7 +441,7 @@ public final class TableBuilder implements AutoCloseable {
 
     /** Gives the frame that waits its separator, now that the key after it is known. A partition's last one is its last key. */
     private void addPending(long nextKey, int nextLength) {
-        boolean isLast = partition.count() + 1 >= TableFormat.PARTITION_FRAMES
+        boolean isLast = partition.count() + 1 >= partitionFrames
                 || hashCount >= TableFormat.PARTITION_KEYS
                 || partition.separatorBytes() + pendingKeyLength >= TableFormat.PARTITION_SEPARATOR_BYTES;
         if (isLast) {

@@ -1,5 +1,6 @@
 package dev.catena.engine.table;
 
+import dev.catena.engine.Compression;
 import dev.catena.engine.CorruptionException;
 import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Filter;
@@ -346,7 +347,7 @@ public final class TableReader {
      * @param readAheadChunks how far it reads ahead: buffers of 64 KiB, 2 to 128
      */
     public TableScanner scanner(ChainRuntime runtime, int readAheadChunks) {
-        return scanner(runtime, readAheadChunks, null, null);
+        return scanner(runtime, readAheadChunks, null, null, List.of());
     }
 
     /**
@@ -354,13 +355,18 @@ public final class TableReader {
      *
      * @param after the range begins with the first key after this one; null for the first of all
      * @param until the last key of the range; null for the last of all
+     * @param runs of partitions that lie in the range as a whole, ascending: given as one entry each
      */
     public TableScanner scanner(
-            ChainRuntime runtime, int readAheadChunks, byte @Nullable [] after, byte @Nullable [] until) {
+            ChainRuntime runtime,
+            int readAheadChunks,
+            byte @Nullable [] after,
+            byte @Nullable [] until,
+            List<Run> runs) {
         retain();
         boolean good = false;
         try {
-            TableScanner scanner = new TableScanner(this, runtime, readAheadChunks, extents(after, until));
+            TableScanner scanner = new TableScanner(this, runtime, readAheadChunks, extents(after, until, runs));
             good = true;
             return scanner;
         } finally {
@@ -371,20 +377,27 @@ public final class TableReader {
     }
 
     /** Where the data frames are that have keys of a range; null for no bound. */
-    List<Extent> extents(byte @Nullable [] after, byte @Nullable [] until) {
+    List<Extent> extents(byte @Nullable [] after, byte @Nullable [] until, List<Run> runs) {
         List<Extent> extents = new ArrayList<>();
-        Extent first = after == null ? new Extent(0, start(0), dataEnd(0)) : frameOf(after, false);
+        Extent first = after == null ? new Extent(0, 0, start(0), dataEnd(0)) : frameOf(after, false);
         Extent last = until == null
-                ? new Extent(partitions - 1, start(partitions - 1), dataEnd(partitions - 1))
+                ? new Extent(partitions - 1, 0, start(partitions - 1), dataEnd(partitions - 1))
                 : frameOf(until, true);
         if (!layout.hasPartitions()) {
-            return first.start < last.end ? List.of(new Extent(0, first.start, last.end)) : List.of();
+            return first.start < last.end ? List.of(new Extent(0, 0, first.start, last.end)) : List.of();
         }
+        int nextRun = 0;
         for (int i = first.partition; i <= last.partition; i++) {
+            if (nextRun < runs.size() && runs.get(nextRun).first == i) {
+                int end = runs.get(nextRun++).end;
+                extents.add(new Extent(i, end, start(i), end(end - 1)));
+                i = end - 1;
+                continue;
+            }
             long from = i == first.partition ? first.start : start(i);
             long to = i == last.partition ? last.end : dataEnd(i);
             if (to > from) {
-                extents.add(new Extent(i, from, to));
+                extents.add(new Extent(i, 0, from, to));
             }
         }
         return extents;
@@ -396,7 +409,7 @@ public final class TableReader {
             MemorySegment.copy(key, 0, copy.segment(), ValueLayout.JAVA_BYTE, 0, key.length);
             int partition = firstAt(root, copy.address(), key.length, isLast);
             if (partition == partitions) {
-                return new Extent(partition - 1, dataEnd(partition - 1), dataEnd(partition - 1));
+                return new Extent(partition - 1, 0, dataEnd(partition - 1), dataEnd(partition - 1));
             }
             long index = pinIndex(partition);
             try {
@@ -406,6 +419,7 @@ public final class TableReader {
                 long start = start(partition);
                 return new Extent(
                         partition,
+                        0,
                         start + IndexBlock.offset(block, 0, frame),
                         start + IndexBlock.offset(block, 0, next));
             } finally {
@@ -519,6 +533,11 @@ public final class TableReader {
         }
     }
 
+    /** What a chunk without its checksum is told as. */
+    public static CorruptionException corruption(ChunkMismatchException damage) {
+        return TableLayout.corruption(damage);
+    }
+
     ChainFile file() {
         return file;
     }
@@ -592,6 +611,38 @@ public final class TableReader {
         return end - start;
     }
 
+    /** Whether its partitions are as a table with these options would have them: what is in it can be copied. */
+    public boolean isCopyable(int blockBytes, int filterBits, Compression compression) {
+        return layout.hasPartitions()
+                && layout.blockBytes() == blockBytes
+                && layout.filterBits() == filterBits
+                && layout.compression() == TableFormat.number(compression);
+    }
+
+    /** Whether it knows the first key of each partition, and what is in it: from version 4 on. */
+    boolean hasPartitions() {
+        return layout.hasPartitions();
+    }
+
+    /** The first key of a partition. */
+    byte[] firstKey(int partition) {
+        return Partitions.firstKey(places, partition);
+    }
+
+    /** The last key of a partition. */
+    byte[] lastKey(int partition) {
+        return IndexBlock.separator(root, partition);
+    }
+
+    /** Where a partition ends, with filter and index. */
+    long end(int partition) {
+        return Partitions.indexEnd(places, partition);
+    }
+
+    Partitions.Contents contents(int partition) {
+        return Partitions.contents(places, partition);
+    }
+
     /** The pinned index block of a partition. */
     long pinIndex(int partition) {
         long offset = Partitions.indexStart(places, partition);
@@ -631,12 +682,27 @@ public final class TableReader {
     }
 
     /**
-     * Data frames one behind the other, of a partition; before version 4, of all partitions, and taken for the first one's.
+     * Data frames one behind the other, of a partition; before version 4, of all partitions, and taken for the first one's. Or a run of
+     * partitions.
      *
-     * @param start where the first one starts in the file
-     * @param end where the last one ends
+     * @param partition the first one
+     * @param runEnd the one behind the run; 0 when it is none
+     * @param start where it starts in the file
+     * @param end where it ends
      */
-    record Extent(int partition, long start, long end) {}
+    record Extent(int partition, int runEnd, long start, long end) {
+        boolean isRun() {
+            return runEnd > 0;
+        }
+    }
+
+    /**
+     * Partitions to be copied as they are.
+     *
+     * @param first the first one's number
+     * @param end the number of the one behind the last
+     */
+    public record Run(int first, int end) {}
 
     /** What a frame's payload is checked as. */
     enum Kind {

@@ -1,13 +1,19 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.entry.Buffer;
+import dev.catena.engine.entry.Keys;
+import dev.catena.engine.entry.Memory;
 import dev.catena.engine.entry.MemoryAccount.Owner;
 import dev.catena.io.chain.ChainRuntime;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
  * All entries of a table, once, in order: what compaction reads. Chunks are verified by the chain that reads them, so blocks' own
  * checksums are not computed again.
+ *
+ * <p>For a {@linkplain TableReader.Run run} there is one entry of kind {@link Keys#RUN}: its key is the first of the run, its value the
+ * table's number. Standing there {@link #copyRun} copies it.
  *
  * <p>{@link #seekToFirst} (once), then {@link #next}; nothing else is supported. Not thread safe.
  */
@@ -40,6 +46,11 @@ public final class TableScanner extends BlockWalk {
                 unpacked.close();
             }
         }
+    }
+
+    /** Copies the run that this stands at to a table that gets all entries in order, and returns its bytes. */
+    public long copyRun(TableBuilder to) {
+        return to.copy(table, frames);
     }
 
     @Override
@@ -84,6 +95,10 @@ public final class TableScanner extends BlockWalk {
         if (!frames.advance()) {
             return false;
         }
+        if (frames.isRun()) {
+            standAtRun();
+            return true;
+        }
         long offset = frames.offset();
         long frame = frames.frame();
         long raw = Frame.rawBytes(frame);
@@ -99,5 +114,21 @@ public final class TableScanner extends BlockWalk {
         table.checkPayload(0, offset, block, raw, TableReader.Kind.DATA);
         cursor.reset(offset, block, (int) raw);
         return true;
+    }
+
+    /** Has the cursor stand before a block made up of one entry. */
+    private void standAtRun() {
+        byte[] key = table.firstKey(frames.current().partition());
+        unpacked.ensure(Block.HEADER + 20L + key.length + 16 + Block.SLACK, 0);
+        long block = unpacked.address();
+        Memory.putInt(block, 1);
+        Memory.putInt(block + 4, 0);
+        long p = Block.putVarint(block + Block.HEADER, key.length);
+        p = Block.putVarint(p, Long.BYTES);
+        MemorySegment.copy(MemorySegment.ofArray(key), 0, Memory.ALL, p, key.length);
+        p += key.length;
+        Memory.putLong(p, Keys.trailer(Keys.MAX_SEQUENCE, Keys.RUN));
+        Memory.putLong(p + 8, table.number());
+        cursor.reset(frames.current().start(), block, (int) (p + 16 - block));
     }
 }

@@ -3,15 +3,17 @@ package dev.catena.engine.table;
 import dev.catena.engine.CorruptionException;
 import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Filter;
+import dev.catena.engine.entry.Keys;
 import dev.catena.engine.entry.Memory;
 import dev.catena.engine.entry.RangeDeletions;
 import dev.catena.io.chain.ChainRuntime;
+import java.util.List;
 import java.util.function.LongConsumer;
 
 /**
  * Reads a whole table and checks all that can be checked: the checksum table and every chunk (by chains), every frame's checksum,
  * that entries are in order and as many as the footer says, that index and root lead to every frame, that every key passes its
- * filter. Where the order of keys is known by name only, keys are not compared.
+ * filter, that partitions hold what is told of them. Where the order of keys is known by name only, keys are not compared.
  */
 final class TableVerifier {
     private static final String OWNER = "table verifier";
@@ -37,7 +39,8 @@ final class TableVerifier {
         long told = 0;
         long entries = 0;
         int partition = -1;
-        try (FrameStream frames = new FrameStream(table, runtime, READ_AHEAD_CHUNKS, table.extents(null, null), true);
+        try (FrameStream frames =
+                        new FrameStream(table, runtime, READ_AHEAD_CHUNKS, table.extents(null, null, List.of()), true);
                 BlockCursor cursor = new BlockCursor(table.path());
                 Buffer unpacked = new Buffer(64 << 10, OWNER);
                 Buffer lastKey = new Buffer(256, OWNER);
@@ -48,9 +51,14 @@ final class TableVerifier {
             int filterBytes = 0;
             int lastLength = -1;
             long lastTrailer = 0;
+            long begun = 0; // entries before the partition
+            long garbage = 0; // in it
             while (frames.advance()) {
                 long offset = frames.offset();
                 if (frameInPartition == framesInPartition) {
+                    checkContents(partition, entries - begun, garbage, lastKey, lastLength);
+                    begun = entries;
+                    garbage = 0;
                     partition++;
                     if (partition == table.partitions()) {
                         throw damaged(layout.indexEnd(), "a root that leads to every block", "one that ends early");
@@ -104,6 +112,17 @@ final class TableVerifier {
                                 "a filter with every key",
                                 "one without a key of the block at " + offset);
                     }
+                    if (entries == begun
+                            && table.hasPartitions()
+                            && Keys.compare(table.firstKey(partition), cursor.key(), cursor.keyLength()) != 0) {
+                        throw damaged(layout.rootEnd(), "the first key of partition " + partition, "another one");
+                    }
+                    if (Keys.kind(cursor.trailer()) != Keys.PUT
+                            || (lastLength >= 0
+                                    && Keys.compare(lastKey.address(), lastLength, cursor.key(), cursor.keyLength())
+                                            == 0)) {
+                        garbage++;
+                    }
                     lastLength = cursor.keyLength();
                     lastTrailer = cursor.trailer();
                     lastKey.ensure(lastLength, 0);
@@ -115,6 +134,7 @@ final class TableVerifier {
                 told = offset + frames.bytes();
             }
             frames.drain();
+            checkContents(partition, entries - begun, garbage, lastKey, lastLength);
             if (partition + 1 != table.partitions() || frameInPartition != framesInPartition) {
                 throw damaged(layout.indexEnd(), "a root that leads to blocks only", "one that leads further");
             }
@@ -125,6 +145,24 @@ final class TableVerifier {
         }
         progress.accept(layout.fileBytes() - told);
         return entries;
+    }
+
+    /** Whether a partition that was read holds what the table says. Nothing is said before the first, and before version 4. */
+    private void checkContents(int partition, long entries, long garbage, Buffer lastKey, int lastLength) {
+        if (partition < 0 || !table.hasPartitions()) {
+            return;
+        }
+        Partitions.Contents told = table.contents(partition);
+        if (told.entries() != entries || told.garbage() != garbage) {
+            throw damaged(
+                    layout.rootEnd(),
+                    entries + " entries in partition " + partition + ", " + garbage + " of them garbage",
+                    told.entries() + " entries, " + told.garbage() + " of them garbage");
+        }
+        byte[] last = table.lastKey(partition);
+        if (Keys.compare(last, lastKey.address(), lastLength) != 0) {
+            throw damaged(layout.indexEnd(), "the last key of partition " + partition, "another one");
+        }
     }
 
     private void verifyRanges() {

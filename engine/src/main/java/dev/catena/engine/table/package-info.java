@@ -13,14 +13,15 @@
  *       dev.catena.engine.table.WalkReads} gets many frames at once, and has the next ones read meanwhile ({@link
  *       dev.catena.engine.table.ReadAhead}).
  *   <li><b>Compaction</b> ({@link dev.catena.engine.table.TableScanner}) reads all data from front to back past the cache, in
- *       chunks that the chain verified.
+ *       chunks that the chain verified, but for the partitions that are to be copied as they are
+ *       ({@link dev.catena.engine.table.Runs}): these go to the new table in its chain.
  * </ul>
  *
  * <p>Whatever does not match its checksum or its bounds is a {@link dev.catena.engine.CorruptionException} with file and offset, and
  * nothing of it is returned. What is in memory was checked when it came there, so that a lookup in a cached block checks nothing and
  * allocates nothing.
  *
- * <p>Reading order: {@code TableFormat}, {@link dev.catena.engine.table.Block}, {@link dev.catena.engine.table.IndexBlock},
+ * <p>Reading order: {@code TableFormat}, {@link dev.catena.engine.table.Block}, {@link dev.catena.engine.table.IndexBlock}, {@link dev.catena.engine.table.Partitions},
  * {@link dev.catena.engine.entry.Filter}; {@link dev.catena.engine.table.TableBuilder} writes them; {@code TableReader},
  * {@code BlockCache}, {@link dev.catena.engine.table.TableIterator} and {@code TableScanner}, both a
  * {@link dev.catena.engine.table.BlockWalk}, the one through the cache, up and down, the other over

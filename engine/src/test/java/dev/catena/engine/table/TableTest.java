@@ -333,7 +333,7 @@ class TableTest {
                 model.entries.keySet().stream().map(Model.Version::key).toList();
         for (int i = 0; i < 99; i++) {
             try (InternalIterator scanner =
-                    table.scanner(runtime, 2, keys.get(i), keys.get(Math.max(i + 1, 99 - i / 2)))) {
+                    table.scanner(runtime, 2, keys.get(i), keys.get(Math.max(i + 1, 99 - i / 2)), List.of())) {
                 scanner.seekToFirst();
                 while (scanner.isValid() && Keys.compare(keys.get(i), scanner.keyAddress(), scanner.keyLength()) >= 0) {
                     scanner.next();

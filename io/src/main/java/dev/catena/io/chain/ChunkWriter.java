@@ -1,9 +1,12 @@
 package dev.catena.io.chain;
 
+import dev.catena.io.internal.Errno;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes a file from front to back through one growing chain.
@@ -20,6 +23,17 @@ import java.util.List;
  * chain's last steps; so is the footer, once the sum was stored in it. The file is made durable by the last step. User
  * space is woken when buffers are wanted back, and once at the end.
  *
+ * <p>Chunks of another such file can be copied ({@link #copy}) without user space reading them: the chain reads each one,
+ * verifies it, and writes it with the checksums that it gets here. A copied chunk may lie across two of this file's, at a
+ * multiple of 4096; then each of these is written when both reads that it consists of are done.
+ *
+ * <pre>
+ *   buffers     ┊ room │   0   │   1   │ ... │  127  │ room ┊      chunk n of the file is in buffer n mod 128
+ *   copied              ├─ chunk ─┤─ chunk ─┤                     read to where the bytes are written from
+ *                                         ...      ├─ chunk ─┤   across the end: read to here, and once more to there:
+ *               ├─ chunk ─┤
+ * </pre>
+ *
  * <p>Not thread safe. Close it in any case; closed without {@link #finish}, the file's content is undefined.
  */
 public final class ChunkWriter implements AutoCloseable {
@@ -33,17 +47,22 @@ public final class ChunkWriter implements AutoCloseable {
     /** Chunks that are filled or in flight at a time. */
     private static final int BUFFERS = 128;
 
-    /** Bytes of its buffers. */
-    public static final long MEMORY_BYTES = (long) BUFFERS * CHUNK;
+    /** Bytes of its buffers, and of the room around them. */
+    public static final long MEMORY_BYTES = (BUFFERS + 2L) * CHUNK;
     /** Chunks gathered before a chain that has nothing to do is woken: two system calls each time. */
     private static final int BATCH = 64;
 
+    /** Chunks copied by steps that are added together. */
+    private static final int COPIED = 32;
+
     private static final int WINDOW = 16;
-    private static final int CAPACITY = 256;
+    /** More than the steps of all buffers: two for each, and a few. */
+    private static final int CAPACITY = 512;
     /** Checksums of one piece of the table. */
     private static final int PIECE = CHUNK / 8;
 
     private static final int BLOCK = 4096;
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     /** Reserved at first and, later on, at most at a time: a small table must not need the room of a large one. */
     private static final long PREALLOCATION_MIN = 4L << 20;
 
@@ -56,6 +75,19 @@ public final class ChunkWriter implements AutoCloseable {
     private final Region buffers;
     private final MemorySegment memory;
     private final List<Region> table = new ArrayList<>();
+
+    /** Which step writes the chunk in each buffer. */
+    private final int[] writes = new int[BUFFERS];
+
+    /** By the slot of a step: what it concerns, for messages; and the checksum that what it reads is to have. */
+    private final ChainFile[] files = new ChainFile[CAPACITY];
+
+    private final long[] offsets = new long[CAPACITY];
+    private @Nullable Region expectedHashes;
+
+    /** The read whose data ends in the chunk that is being filled, -1 when there is none. */
+    private int copied = -1;
+
     private long position;
     private long preallocated;
     private long expected;
@@ -68,7 +100,7 @@ public final class ChunkWriter implements AutoCloseable {
         this.file = file;
         lane = runtime.lane(Placement.RESIDENT);
         chain = lane.chain(CAPACITY, "table write").window(WINDOW);
-        buffers = runtime.allocate((long) BUFFERS * CHUNK, "chunk writer");
+        buffers = runtime.allocate(MEMORY_BYTES, "chunk writer");
         memory = buffers.segment();
         chain.start();
     }
@@ -111,19 +143,16 @@ public final class ChunkWriter implements AutoCloseable {
     }
 
     private static long bufferOffset(long chunk) {
-        return chunk % BUFFERS * CHUNK;
+        return CHUNK + chunk % BUFFERS * CHUNK;
     }
 
     /** Until the chunk that was in the same buffer is written. If we must wait, then for half of all buffers. */
     private void awaitBuffer(int chunk) {
         int before = chunk - BUFFERS;
-        if (before >= 0 && !chain.isStepDone(before)) {
+        if (before >= 0 && !chain.isStepDone(writes[before % BUFFERS])) {
             publish();
-            chain.awaitStep(before + BUFFERS / 2);
-            chain.awaitStep(before);
-            if (!chain.isStepDone(before)) {
-                throw failure();
-            }
+            chain.awaitStep(writes[(before + BUFFERS / 2) % BUFFERS]);
+            await(writes[before % BUFFERS]);
         }
         if (chunk * (long) CHUNK >= preallocated) {
             preallocated += Math.max(
@@ -132,12 +161,104 @@ public final class ChunkWriter implements AutoCloseable {
         }
     }
 
+    private void await(int step) {
+        if (!chain.isStepDone(step)) {
+            chain.awaitStep(step);
+            if (!chain.isStepDone(step)) {
+                throw failure();
+            }
+        }
+    }
+
+    /**
+     * Appends whole chunks of another file, which go from there to here without user space.
+     *
+     * @param from stays open until this is finished or closed
+     * @param first number of the first one in its file
+     * @param count how many, all of 64 KiB
+     * @param checksums of all chunks of that file, from its {@link ChunkTail}
+     * @throws ChainIoException if something failed, now or earlier
+     * @throws ChunkMismatchException if a chunk copied earlier does not have its checksum; also from other methods
+     * @throws IllegalStateException unless the position is a multiple of 4096
+     */
+    public void copy(ChainFile from, int first, int count, MemorySegment checksums) {
+        if (position % BLOCK != 0) {
+            throw new IllegalStateException("chunks are copied to a multiple of " + BLOCK + ", not to " + position);
+        }
+        for (int done = 0; done < count; done += COPIED) {
+            copySome(from, first + done, Math.min(COPIED, count - done), checksums);
+        }
+    }
+
+    private void copySome(ChainFile from, int first, int count, MemorySegment checksums) {
+        int chunk = (int) (position / CHUNK);
+        int inChunk = (int) (position % CHUNK);
+        boolean straddles = inChunk != 0;
+        for (int i = straddles ? 1 : 0; i < (straddles ? count + 1 : count); i++) {
+            awaitBuffer(chunk + i);
+        }
+        int across = straddles ? BUFFERS - 1 - chunk % BUFFERS : count;
+        int write = chain.size() + (across < count ? count + 1 : count);
+        int before = copied;
+        for (int i = 0; i < count; i++) {
+            long place = bufferOffset(chunk + i) + inChunk;
+            long checksum = checksums.get(LONG, (first + i) * 8L);
+            boolean isLast = i + 1 == count;
+            addRead(from, first + i, place, checksum).next(write + i, straddles && !isLast && i != across ? 2 : 1);
+            if (i == across) {
+                Step again = addRead(from, first + i, place - (long) BUFFERS * CHUNK, checksum);
+                if (!isLast) {
+                    again.next(write + i + 1);
+                }
+            }
+        }
+        copied = straddles ? chain.size() - 1 : -1;
+        publish();
+        if (before >= 0) {
+            await(before);
+        }
+        for (int i = 0; i < count; i++) {
+            addWrite(chunk + i, CHUNK).join(straddles && i > 0 ? 2 : 1);
+        }
+        publish();
+        position += (long) count * CHUNK;
+    }
+
+    private Step addRead(ChainFile from, int chunk, long place, long checksum) {
+        if (expectedHashes == null) {
+            expectedHashes = runtime.allocate(CAPACITY * 8L, "checksums to verify");
+        }
+        long offset = (long) chunk * CHUNK;
+        int slot = note(from, offset);
+        expectedHashes.segment().set(LONG, slot * 8L, checksum);
+        return chain.read(from, buffers, place, CHUNK, offset).verify(expectedHashes, slot * 8L);
+    }
+
+    /** Remembers what the next step concerns, and returns its slot. */
+    private int note(ChainFile of, long offset) {
+        int slot = chain.size() % CAPACITY;
+        files[slot] = of;
+        offsets[slot] = offset;
+        return slot;
+    }
+
     private void addChunk(int chunk, int length) {
+        if (copied >= 0) {
+            await(copied);
+            copied = -1;
+        }
+        Step unused = addWrite(chunk, length);
+    }
+
+    private Step addWrite(int chunk, int length) {
         int inPiece = chunk % PIECE;
         if (inPiece == 0) {
             table.add(runtime.allocate(CHUNK + BLOCK, "checksum table"));
         }
-        chain.write(file, buffers, bufferOffset(chunk), length, (long) chunk * CHUNK)
+        writes[chunk % BUFFERS] = chain.size();
+        long offset = (long) chunk * CHUNK;
+        note(file, offset);
+        return chain.write(file, buffers, bufferOffset(chunk), length, offset)
                 .accumulate()
                 .storeHash(table.getLast(), inPiece * 8L);
     }
@@ -150,10 +271,17 @@ public final class ChunkWriter implements AutoCloseable {
         published = chain.size();
     }
 
-    private ChainIoException failure() {
+    private RuntimeException failure() {
         chain.seal();
         ChainResult result = chain.await();
-        return new ChainIoException("write", file.path(), (long) result.failedStep() * CHUNK, -result.result());
+        int failed = result.failedStep();
+        int slot = failed % CAPACITY;
+        ChainFile of = files[slot];
+        if (result.result() == -Errno.EBADMSG && expectedHashes != null) {
+            long expected = expectedHashes.segment().get(LONG, slot * 8L);
+            return new ChunkMismatchException(of.path(), offsets[slot], expected, chain.stepHash(failed));
+        }
+        return new ChainIoException(of == file ? "write" : "read", of.path(), offsets[slot], -result.result());
     }
 
     /**
@@ -182,8 +310,10 @@ public final class ChunkWriter implements AutoCloseable {
         long fileBytes = lastStart + lastBytes;
         int footerAt = lastBytes - FOOTER;
         MemorySegment.copy(footer, 0, last.segment(), footerAt, FOOTER_GIVEN);
+        note(file, body);
         chain.nop().barrier().storeSum(last, footerAt + FOOTER_GIVEN);
         for (int i = 0; i < table.size(); i++) {
+            note(file, body + (long) i * CHUNK);
             Step write = chain.write(
                     file, table.get(i), 0, i == table.size() - 1 ? lastBytes : CHUNK, body + (long) i * CHUNK);
             if (i == 0) {
@@ -191,6 +321,7 @@ public final class ChunkWriter implements AutoCloseable {
             }
         }
         file.truncate(fileBytes); // what was reserved too much
+        note(file, 0);
         chain.sync(file).barrier();
         chain.seal();
         ChainResult result = chain.await();
@@ -220,5 +351,8 @@ public final class ChunkWriter implements AutoCloseable {
         lane.close();
         buffers.close();
         table.forEach(Region::close);
+        if (expectedHashes != null) {
+            expectedHashes.close();
+        }
     }
 }

@@ -1,5 +1,6 @@
 package dev.catena.io.chain;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -14,6 +15,7 @@ final class ChunkRows {
 
     static void addTo(Conformance.Table table) {
         table.row("chunks-written-and-read-back", ChunkRows::chunks);
+        table.row("chunks-copied-from-another-file", ChunkRows::copies);
         table.row("chunks-written-with-less-room-than-is-reserved", ChunkRows::littleRoom);
     }
 
@@ -47,15 +49,73 @@ final class ChunkRows {
         }
     }
 
+    /** Own bytes and copied chunks in turn, so that these lie at all multiples of 4096, and often across the end of the buffers. */
+    private static void copies(Fixture on) throws IOException {
+        byte[] content = Fixture.random(Fixture.scaled(12 << 20, 2 << 20), 77);
+        Path source = on.path("copied");
+        try (ChainFile file = on.runtime.open(source, ChainFile.Mode.CREATE, ChainFile.Access.DIRECT)) {
+            write(on, file, content);
+        }
+        int chunks = content.length / ChunkWriter.CHUNK;
+        Random random = new Random(Fixture.SEED + 77);
+        int parts = Fixture.scaled(12, 6);
+        for (int round = 0; round < 2; round++) {
+            boolean isDamaged = round == 1;
+            int damaged = 0;
+            Path path = on.path("with-copies" + round);
+            ByteArrayOutputStream expected = new ByteArrayOutputStream();
+            try (ChainFile from = on.open(source, ChainFile.Mode.READ);
+                    ChunkTail tail = ChunkTail.read(from);
+                    ChainFile file = on.runtime.open(path, ChainFile.Mode.CREATE, ChainFile.Access.DIRECT)) {
+                if (isDamaged) {
+                    damaged = chunks / 2 * ChunkWriter.CHUNK + random.nextInt(ChunkWriter.CHUNK);
+                    byte[] bytes = Files.readAllBytes(source);
+                    bytes[damaged] ^= 16;
+                    Files.write(source, bytes);
+                }
+                ChunkSummary summary;
+                try (ChunkWriter writer = new ChunkWriter(on.runtime, file)) {
+                    for (int part = 0; part < parts; part++) {
+                        int own = random.nextInt(60) * 4096;
+                        writer.write(MemorySegment.ofArray(content), part, own);
+                        expected.write(content, part, own);
+                        int first = random.nextInt(chunks / 2 + 1);
+                        int count = random.nextInt(chunks - first) + (isDamaged ? 1 : 0);
+                        writer.copy(from, first, count, tail.checksums());
+                        expected.write(content, first * ChunkWriter.CHUNK, count * ChunkWriter.CHUNK);
+                    }
+                    if (isDamaged) {
+                        writer.copy(from, 0, chunks, tail.checksums());
+                    }
+                    writer.write(MemorySegment.ofArray(content), 0, 777);
+                    expected.write(content, 0, 777);
+                    summary = finish(writer);
+                    Check.that(!isDamaged, "the damage was copied");
+                }
+                readBack(on, path, Arrays.copyOf(expected.toByteArray(), (int) summary.bodyBytes()), summary, -1);
+            } catch (ChunkMismatchException e) {
+                Check.that(isDamaged, e.getMessage());
+                Check.that(e.path().equals(source), e.getMessage());
+                Check.equal(damaged / ChunkWriter.CHUNK * (long) ChunkWriter.CHUNK, e.offset(), "place of the damage");
+            }
+            Files.delete(path);
+        }
+        Files.delete(source);
+    }
+
     private static ChunkSummary write(Fixture on, ChainFile file, byte[] content) {
         try (ChunkWriter writer = new ChunkWriter(on.runtime, file)) {
             MemorySegment bytes = MemorySegment.ofArray(content);
             writer.write(bytes, 0, content.length / 3);
             writer.write(bytes, content.length / 3, content.length - content.length / 3);
-            MemorySegment footer = MemorySegment.ofArray(new byte[128]);
-            footer.set(ValueLayout.JAVA_LONG_UNALIGNED, ChunkTail.BODY_BYTES_AT, writer.bodyBytes());
-            return writer.finish(footer);
+            return finish(writer);
         }
+    }
+
+    private static ChunkSummary finish(ChunkWriter writer) {
+        MemorySegment footer = MemorySegment.ofArray(new byte[128]);
+        footer.set(ValueLayout.JAVA_LONG_UNALIGNED, ChunkTail.BODY_BYTES_AT, writer.bodyBytes());
+        return writer.finish(footer);
     }
 
     private static void readBack(Fixture on, Path path, byte[] body, ChunkSummary summary, int damaged) {
