@@ -2,12 +2,15 @@ package dev.catena.engine;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -142,6 +145,75 @@ class ReplayTest {
                 }
             }
             Db.destroy(store);
+        }
+    }
+
+    private static long memory(Db db) {
+        Stats.Memory memory = db.stats().memory();
+        return memory.memtableBytes() + memory.immutableBytes();
+    }
+
+    /** A full memtable makes way for another one; for reading only all are kept. */
+    @Test
+    void memtablesStayAsLargeAsTheyMayBe() throws IOException {
+        try (Db db = Db.open(directory.resolve("store"), options(32 << 20))) {
+            write(db, db.createColumnFamily("other", options(32 << 20)), 30_000);
+            Path copy = copy();
+            try (Db small = Db.openReadOnly(copy, options(1 << 20))) {
+                Stats.Family family = small.stats().families().getFirst();
+                assertTrue(family.memtableBytes() <= (1 << 20) + 1000, () -> "a memtable: " + family);
+                assertTrue(family.immutableMemtables() >= 2, () -> "memtables put aside: " + family);
+            }
+            // All together, of which 64 KiB of keys and values may go unnoticed, with as much again for what finds
+            // them.
+            try (Db together = Db.open(copy, options(32 << 20).withWriteBufferBytes(1 << 20))) {
+                assertTrue(memory(together) < (1 << 20) + (200 << 10), () -> "memtables have " + memory(together));
+                assertTrue(tables(together) > 0);
+                assertSame(content(db), content(together));
+            }
+        }
+    }
+
+    /** A log that lacks operations before the next one's first is damage, of the one that lacks them. */
+    @Test
+    void aLogThatDoesNotGoOnIsRefused() throws IOException {
+        try (Db db = Db.open(directory.resolve("store"), options(32 << 20))) {
+            ColumnFamily other = db.createColumnFamily("other", options(32 << 20));
+            write(db, other, 1000);
+            other.flush(); // begins another log; the first one is needed still
+            write(db, other, 1000);
+            Path copy = copy();
+            List<Path> logs;
+            try (Stream<Path> files = Files.list(copy)) {
+                logs = files.filter(file -> file.toString().endsWith(".log"))
+                        .sorted()
+                        .toList();
+            }
+            try (FileChannel first = FileChannel.open(logs.getFirst(), StandardOpenOption.WRITE)) {
+                first.truncate(40_000);
+            }
+            CorruptionException damage =
+                    assertThrows(CorruptionException.class, () -> Db.open(copy, options(32 << 20)));
+            assertEquals(logs.getFirst(), damage.file());
+            assertTrue(String.valueOf(damage.getMessage()).contains("goes on"), damage::getMessage);
+        }
+    }
+
+    /** Openings with few writes in between leave a log each, until there are some: then what they hold becomes tables. */
+    @Test
+    void logsDoNotPileUp() throws IOException {
+        Path store = directory.resolve("store");
+        for (int opening = 0; opening < 12; opening++) {
+            try (Db db = Db.open(store, options(32 << 20))) {
+                byte[] key = {(byte) opening};
+                db.put(key, key);
+                assertEquals(opening + 1, content(db).size() / 2);
+                try (Stream<Path> files = Files.list(store)) {
+                    long logs = files.filter(file -> file.toString().endsWith(".log"))
+                            .count();
+                    assertTrue(logs <= 8, () -> logs + " logs");
+                }
+            }
         }
     }
 }

@@ -168,6 +168,26 @@ class UnloggedTest {
         }
     }
 
+    /** Once they are in tables no log is needed: the manifest of a closed store names none that is not. */
+    @Test
+    void opensAgainWhenItsLogsAreNotNeededAnyMore() {
+        for (int round = 1; round <= 3; round++) {
+            try (Db db = Db.open(directory(), SMALL)) {
+                for (int i = 1; i < round; i++) {
+                    assertArrayEquals(bytes("unlogged"), db.get(bytes("u" + i)));
+                    assertArrayEquals(bytes("logged"), db.get(bytes("l" + i)));
+                }
+                db.put(bytes("l" + round), bytes("logged"));
+                ColumnFamily cats = family(db, "cats");
+                cats.put(bytes("l" + round), bytes("logged"));
+                cats.flush(); // another log begins, and the first is needed for what the other family has in memory
+                db.put(bytes("u" + round), bytes("unlogged"), UNLOGGED);
+            }
+            String[] logs = directory().toFile().list((_, name) -> name.endsWith(".log"));
+            assertTrue(logs != null && logs.length <= 1, () -> "logs of a store that needs none: " + List.of(logs));
+        }
+    }
+
     @Test
     void checkpointHasThem() {
         try (Db db = Db.open(directory(), SMALL)) {

@@ -35,7 +35,7 @@ final class FlushOwnership {
     }
 
     private final WaitWord even = new WaitWord();
-    private final WaitWord odd = new WaitWord();
+    final WaitWord odd = new WaitWord(); // also the test's to look at
 
     @SuppressWarnings("UnusedVariable") // through OWNED
     private volatile int owned;

@@ -55,6 +55,31 @@ class FlushOwnershipTest {
         });
     }
 
+    /** A failed flush wakes one of those that wait to own: it wakes the others. */
+    @Test
+    void aFailureEndsTheWaitsOfAllWhoWouldOwn() throws InterruptedException {
+        assertTrue(ownership.tryOwn());
+        ownership.flushing(10);
+        AtomicInteger returned = new AtomicInteger();
+        Thread[] threads = new Thread[4];
+        for (int t = 0; t < threads.length; t++) {
+            threads[t] = Thread.ofPlatform().daemon().start(() -> {
+                if (!ownership.ownOrAwait(20)) {
+                    returned.incrementAndGet();
+                }
+            });
+        }
+        while (ownership.odd.waiting() < threads.length) { // they sleep until the next flush
+            Thread.onSpinWait();
+        }
+        ownership.release(10, true);
+        for (Thread thread : threads) {
+            thread.join(20_000);
+            assertFalse(thread.isAlive(), "a thread was forgotten");
+        }
+        assertEquals(threads.length, returned.get());
+    }
+
     private void commit(SplittableRandom random) {
         long position = published.incrementAndGet();
         if (durable < position && ownership.ownOrAwait(position)) {
