@@ -115,6 +115,6 @@ public final class Main implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "a command is needed: compare, chains, soak, jmh, doctor, db or top");
+                spec.commandLine(), "a command is needed: compare, chains, soak, opening, jmh, doctor, db or top");
     }
 }

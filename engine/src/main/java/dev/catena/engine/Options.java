@@ -21,6 +21,9 @@ import org.jspecify.annotations.Nullable;
  * {@link #stored}.
  */
 public final class Options {
+    /** A hundred years, which nanoseconds can still count. */
+    private static final Duration SCRUB_INTERVAL_MAX = Duration.ofDays(36_500);
+
     /** The text for the best backend that works. */
     private static final String BEST = "best";
 
@@ -239,7 +242,7 @@ public final class Options {
 
     /** How new tables' blocks are stored, but for the last level's. Default LZ4. */
     public Options withCompression(Compression kind) {
-        return with(copy -> copy.compression = kind);
+        return with(copy -> copy.compression = Objects.requireNonNull(kind));
     }
 
     /** How new tables' blocks are stored in the last level, where most of the data is; null as in the others. Default null. */
@@ -340,7 +343,7 @@ public final class Options {
 
     /** Who hears of flushes, compactions, slow-downs and failures. Default nobody. */
     public Options withListener(StoreListener hears) {
-        return with(copy -> copy.listener = hears);
+        return with(copy -> copy.listener = Objects.requireNonNull(hears));
     }
 
     /** See {@link #withMergeOperator}; null for none, and when it is none that this program knows by its name ({@link #stored}). */
@@ -375,8 +378,9 @@ public final class Options {
 
     /** How often all tables are read so: from the beginning of a pass to that of the next. Default a day; the first begins 10 minutes after opening, or sooner with a shorter interval. */
     public Options withScrubInterval(Duration interval) {
-        if (interval.isNegative() || interval.isZero()) {
-            throw new IllegalArgumentException("scrubInterval is " + interval + ": more than zero is allowed");
+        if (interval.isNegative() || interval.isZero() || interval.compareTo(SCRUB_INTERVAL_MAX) > 0) {
+            throw new IllegalArgumentException(
+                    "scrubInterval is " + interval + ": more than zero, up to " + SCRUB_INTERVAL_MAX + ", is allowed");
         }
         return with(copy -> copy.scrubInterval = interval);
     }

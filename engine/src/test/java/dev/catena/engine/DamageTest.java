@@ -209,6 +209,24 @@ class DamageTest {
                     CorruptionException.class, () -> Db.open(copy, options()).close());
             assertEquals(file.getFileName(), e.file().getFileName());
         }
+        for (Path each : files(whole, ".table")) {
+            long bytes = Files.size(each);
+            copy(whole, copy);
+            Path file = copy.resolve(each.getFileName());
+            try (RandomAccessFile access = new RandomAccessFile(file.toFile(), "rw")) {
+                access.setLength(bytes - 1);
+            }
+            CorruptionException cut = assertThrows(
+                    CorruptionException.class, () -> Db.open(copy, options()).close());
+            assertEquals("the table of " + bytes + " bytes that the manifest names", cut.expected());
+            assertEquals(bytes - 1 + " bytes", cut.found());
+            Files.delete(file);
+            Files.createDirectory(file);
+            CorruptionException other = assertThrows(
+                    CorruptionException.class, () -> Db.open(copy, options()).close());
+            assertEquals("something else than a file", other.found());
+            Files.delete(file);
+        }
     }
 
     /** A crash leaves no word of where the log ends; but attested bytes must be whole. */

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -97,6 +98,8 @@ class OptionsTest {
 
     @Test
     void optionsThatDoNotGoTogetherAreRefused() throws IOException {
+        Duration tooLong = Duration.ofSeconds(Long.MAX_VALUE);
+        assertThrows(IllegalArgumentException.class, () -> Options.defaults().withScrubInterval(tooLong));
         Options wrong = Options.defaults().withBlockBytes(1 << 20).withCacheBytes(1 << 20);
         IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> Db.open(directory, wrong));
         assertEquals(

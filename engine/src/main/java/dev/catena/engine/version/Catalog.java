@@ -7,7 +7,7 @@ import dev.catena.engine.table.ChainReads;
 import dev.catena.engine.table.TableReader;
 import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainRuntime;
-import java.nio.file.Files;
+import java.io.File;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -87,6 +87,18 @@ public final class Catalog implements AutoCloseable {
         }
     }
 
+    private static void checkIsThere(Path path, long bytes) {
+        File file = path.toFile();
+        long found = file.length();
+        if (!file.isFile() || found != bytes) {
+            throw new CorruptionException(
+                    path,
+                    file.isFile() ? Math.min(found, bytes) : 0,
+                    "the table of " + bytes + " bytes that the manifest names",
+                    file.isFile() ? found + " bytes" : file.exists() ? "something else than a file" : "no file");
+        }
+    }
+
     private Version openAll(Manifest.FamilyEntry family, KeyOrder order) {
         List<List<TableFile>> levels = new ArrayList<>();
         List<TableFile> opened = new ArrayList<>();
@@ -95,9 +107,7 @@ public final class Catalog implements AutoCloseable {
                 List<TableFile> tables = new ArrayList<>();
                 for (TableMeta meta : level) {
                     Path path = directory.table(meta.number());
-                    if (!Files.exists(path)) {
-                        throw new CorruptionException(path, 0, "the table that the manifest names", "no file");
-                    }
+                    checkIsThere(path, meta.bytes());
                     TableFile table = open(meta, order);
                     opened.add(table);
                     tables.add(table);
