@@ -36,7 +36,9 @@ public final class Options {
     private static final Options DEFAULTS = new Options();
 
     private boolean createIfMissing = true;
-    private long memtableBytes = 64L << 20;
+    private static final long MEMTABLE_BYTES = 64L << 20;
+
+    private long memtableBytes; // 0 when not set
     private int memtables = 2;
     private long cacheBytes = 64L << 20;
     private long memoryBudget;
@@ -163,7 +165,7 @@ public final class Options {
         return with(copy -> copy.createIfMissing = create);
     }
 
-    /** Bytes that a memtable takes before it is written as a table: 64 KiB to 4 GiB. Default 64 MiB. */
+    /** Bytes that a memtable takes before it is written as a table: 64 KiB to 4 GiB. Default 64 MiB, and a quarter of {@link #withMemoryBudget} at most. */
     public Options withMemtableBytes(long bytes) {
         check("memtableBytes", bytes, 64L << 10, 4L << 30);
         return with(copy -> copy.memtableBytes = bytes);
@@ -421,7 +423,10 @@ public final class Options {
 
     /** See {@link #withMemtableBytes}. */
     public long memtableBytes() {
-        return memtableBytes;
+        if (memtableBytes != 0) {
+            return memtableBytes;
+        }
+        return memoryBudget == 0 ? MEMTABLE_BYTES : Math.min(MEMTABLE_BYTES, memoryBudget / 4);
     }
 
     /** See {@link #withMemtables}. */
@@ -431,7 +436,7 @@ public final class Options {
 
     /** See {@link #withWriteBufferBytes}: bytes, never 0. */
     public long writeBufferBytes() {
-        return writeBufferBytes != 0 ? writeBufferBytes : Math.max(256L << 20, memtables * memtableBytes);
+        return writeBufferBytes != 0 ? writeBufferBytes : Math.max(256L << 20, memtables * memtableBytes());
     }
 
     /** What a family is opened with: see {@link #withColumnFamily}. */
@@ -570,7 +575,7 @@ public final class Options {
      * @throws IllegalArgumentException when they do not go together
      */
     void check() {
-        if (memoryBudget > 0 && memtableBytes > memoryBudget / 4) {
+        if (memoryBudget > 0 && memtableBytes() > memoryBudget / 4) {
             throw new IllegalArgumentException("memtableBytes is " + memtableBytes
                     + ": at most a quarter of memoryBudget, " + memoryBudget / 4 + ", is allowed");
         }

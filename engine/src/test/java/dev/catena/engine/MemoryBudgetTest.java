@@ -116,7 +116,10 @@ final class MemoryBudgetTest {
     @Test
     void memtablesThatAreTooLargeForItAreRefused() {
         Options options = Options.defaults().withMemoryBudget(BUDGET);
-        assertThrows(IllegalArgumentException.class, () -> Db.open(directory, options));
+        assertThrows(
+                IllegalArgumentException.class, () -> Db.open(directory, options.withMemtableBytes(BUDGET / 4 + 1)));
+        assertEquals(BUDGET / 4, options.memtableBytes(), "unless it is set it fits");
+        Db.open(directory, options).close();
         assertThrows(IllegalArgumentException.class, () -> Options.defaults().withMemoryBudget(1 << 20));
     }
 
@@ -129,12 +132,13 @@ final class MemoryBudgetTest {
             assertEquals(BUDGET, cats.memoryBudget(), "its compactions read as far ahead as that allows");
             assertEquals(2 << 20, cats.memtableBytes());
             assertTrue(cats.keyChecksums());
-            assertThrows(IllegalArgumentException.class, () -> db.createColumnFamily("dogs", Options.defaults()));
+            assertThrows(
+                    IllegalArgumentException.class, () -> db.createColumnFamily("dogs", own.withMemtableBytes(BUDGET)));
             assertEquals(2, db.columnFamilies().size());
         }
         assertThrows(
                 IllegalArgumentException.class,
-                () -> Db.open(directory, options.withColumnFamily("cats", Options.defaults())));
+                () -> Db.open(directory, options.withColumnFamily("cats", own.withMemtableBytes(BUDGET))));
         try (Db db = Db.open(directory, options.withColumnFamily("cats", own))) {
             assertEquals(
                     BUDGET,
