@@ -329,7 +329,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
             backpressure.end();
             return;
         }
-        double memtableFull = crowded ? (double) active.memtable.memoryBytes() / options.memtableBytes() : 0;
+        double memtableFull = crowded ? (double) active.memtable.memoryBytes() / fullBytes() : 0;
         double full = Math.max(memtableFull, logFull);
         long delay = backpressure.delayNanos(levelZero, owed, full, bytes);
         if (delay > 0) {
@@ -360,7 +360,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                     store.damages.check(name);
                 }
                 why = "level 0 has " + tables + " tables: writes stop";
-            } else if (used >= options.memtableBytes()) {
+            } else if (used >= fullBytes()) {
                 if (canSeal()) {
                     store.seal(List.of(this), "the memtable is full");
                     return;
@@ -369,7 +369,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
             } else if (used < roomUntil) {
                 return;
             } else if (store.hasBufferRoom()) {
-                roomUntil = Math.min(options.memtableBytes(), active.memtable.memoryBytes() + checkStep());
+                roomUntil = Math.min(fullBytes(), active.memtable.memoryBytes() + checkStep());
                 return;
             } else {
                 why = "all memtables together take too much memory: writes stop";
@@ -386,7 +386,15 @@ final class Family implements DbIterator.Owner, AutoCloseable {
 
     /** After so many bytes more a write looks at the memtables of all families. */
     private long checkStep() {
-        return options.memtableBytes() / 16;
+        return fullBytes() / 16;
+    }
+
+    /**
+     * With so many bytes the active memtable is full. What all memtables may take is not reached by as many as there may be of this family: so
+     * writers are slowed down before it, and not stopped by it.
+     */
+    private long fullBytes() {
+        return Math.min(options.memtableBytes(), store.bufferBytes() / options.memtables() / 8 * 7);
     }
 
     /** Whether the active memtable may be sealed. */

@@ -391,6 +391,11 @@ final class Store {
         return all < bufferBytes;
     }
 
+    /** Bytes that all memtables together may take. */
+    long bufferBytes() {
+        return bufferBytes;
+    }
+
     /** How much of the log's memory holds what the operating system has not taken yet. */
     double logFull() {
         return log().full();
