@@ -34,6 +34,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Not thread safe.
  */
 public final class Runs {
+    /** A table in which looking into blocks found a key so many times in a row is not looked into any more: each look may read two blocks. */
+    private static final int LOOKS = 4;
+
     /** Bytes of a partition that is copied. Changed by tests only. */
     private static volatile long bytesMin = TableFormat.CHUNK_BYTES;
 
@@ -164,6 +167,7 @@ public final class Runs {
         private final TableReader table;
         private final Buffer key = new Buffer(256, "compaction");
         private @Nullable InternalIterator iterator;
+        private int foundInARow;
 
         Other(TableReader table) {
             this.table = table;
@@ -186,10 +190,15 @@ public final class Runs {
                     return true;
                 }
             }
+            if (foundInARow == LOOKS) {
+                return true; // likely: its keys lie all over the other's
+            }
             InternalIterator keys = iterator == null ? table.iterator(0) : iterator;
             iterator = keys;
             keys.seek(key.address(), from.length, -1);
-            return keys.isValid() && order.compare(to, keys.keyAddress(), keys.keyLength()) >= 0;
+            boolean found = keys.isValid() && order.compare(to, keys.keyAddress(), keys.keyLength()) >= 0;
+            foundInARow = found ? foundInARow + 1 : 0;
+            return found;
         }
 
         @Override
