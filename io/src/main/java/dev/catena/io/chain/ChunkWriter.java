@@ -197,9 +197,11 @@ public final class ChunkWriter implements AutoCloseable {
         for (int i = straddles ? 1 : 0; i < (straddles ? count + 1 : count); i++) {
             awaitBuffer(chunk + i);
         }
+        if (copied >= 0) {
+            await(copied);
+        }
         int across = straddles ? BUFFERS - 1 - chunk % BUFFERS : count;
         int write = chain.size() + (across < count ? count + 1 : count);
-        int before = copied;
         for (int i = 0; i < count; i++) {
             long place = bufferOffset(chunk + i) + inChunk;
             long checksum = checksums.get(LONG, (first + i) * 8L);
@@ -213,10 +215,7 @@ public final class ChunkWriter implements AutoCloseable {
             }
         }
         copied = straddles ? chain.size() - 1 : -1;
-        publish();
-        if (before >= 0) {
-            await(before);
-        }
+        // Published with the reads that name them: a chain that fails in between could not be sealed.
         for (int i = 0; i < count; i++) {
             addWrite(chunk + i, CHUNK).join(straddles && i > 0 ? 2 : 1);
         }
