@@ -79,7 +79,7 @@ final class LoopDevice implements AutoCloseable {
         if (!unmounted) {
             succeeds("umount", "-l", mounted.toString());
         }
-        succeeds("umount", unmounted ? memory.toString() : "-l" + memory);
+        succeeds("umount", "-l", memory.toString());
         assertTrue(unmounted, "nothing on it is open any more");
     }
 
