@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The chain ABI, version 3: everything that user space (dev.catena.io.internal.ChainLayout) and the
+ * The chain ABI, version 4: everything that user space (dev.catena.io.internal.ChainLayout) and the
  * steering program share. A test compares the Java mirror with the compiled BTF, field by field.
  *
  * One arena (BPF_MAP_TYPE_ARENA, or plain memory for the backends without BPF) holds all of it. An
@@ -34,7 +34,7 @@ typedef long long s64;
 #define CATENA_LINES __attribute__((aligned(128)))
 
 #define CATENA_MAGIC 0x414e5443u /* "CTNA" */
-#define CATENA_ABI_VERSION 3
+#define CATENA_ABI_VERSION 4
 #define CATENA_HEADER_OFFSET 4096u
 
 enum catena_limit {
@@ -55,7 +55,9 @@ enum catena_opcode {
 	CATENA_READ = 1,
 	CATENA_WRITE = 2,
 	CATENA_SYNC = 3, /* fdatasync */
-	CATENA_OPCODES = 4,
+	CATENA_RESERVE = 4,  /* room on the device for `length` bytes at `offset`; the file is at least as long then */
+	CATENA_TRUNCATE = 5, /* the file is `offset` bytes long */
+	CATENA_OPCODES = 6,
 };
 
 enum catena_on_short {
@@ -69,6 +71,7 @@ enum catena_on_error {
 	CATENA_ERROR_STOP = 0,  /* the chain ends with the error */
 	CATENA_ERROR_RETRY = 1, /* issue again, up to `retries` times, then stop */
 	CATENA_ERROR_JUMP = 2,  /* go on at step `jump` */
+	CATENA_ERROR_ACCEPT = 3, /* as success, with what there is */
 };
 
 /* What to do with a step's data once it is whole; several may be set. */

@@ -5,10 +5,10 @@
  * tells it of completions and provides the rings.
  *
  *            begin()                    completion
- *   IDLE ─────────────► RUNNING ──┬── whole ──► data ──► successors ──┐
- *                          ▲      ├── short ──► rest | accept | jump | fail
- *                          │      └── error ──► retry | jump | fail   │
- *                          └───────────────── advance ◄───────────────┘
+ *   IDLE ─────────────► RUNNING ──┬── whole ──► data ──► successors ───────────┐
+ *                          ▲      ├── short ──► rest | accept | jump | fail    │
+ *                          │      └── error ──► retry | accept | jump | fail   │
+ *                          └───────────────── advance ◄────────────────────────┘
  *                                               │ nothing in flight, and (failed, or sealed and all looked at)
  *                                               ▼
  *                                           FINISHED ──► one message to the mailbox
@@ -40,7 +40,8 @@ enum {
 };
 
 enum {
-	IORING_OP_NOP = 0, IORING_OP_FSYNC = 3, IORING_OP_READ = 22, IORING_OP_WRITE = 23, IORING_OP_MSG_RING = 40,
+	IORING_OP_NOP = 0, IORING_OP_FSYNC = 3, IORING_OP_FALLOCATE = 17, IORING_OP_READ = 22, IORING_OP_WRITE = 23, IORING_OP_MSG_RING = 40,
+	IORING_OP_FTRUNCATE = 55,
 	IORING_FSYNC_DATASYNC = 1, IORING_NOP_INJECT_RESULT = 1, IOSQE_CQE_SKIP_SUCCESS = 1 << 6, SQE_BYTES = 64, CQE_BYTES = 16,
 };
 
@@ -240,14 +241,14 @@ __noinline int catena_refuses(u32 chain_number, u32 index)
 	u32 stores = data & (CATENA_STORE_HASH | CATENA_STORE_SUM);
 	_Bool moves = step->opcode == CATENA_READ || step->opcode == CATENA_WRITE;
 
-	if (step->opcode >= CATENA_OPCODES || step->on_short > CATENA_SHORT_JUMP || step->on_error > CATENA_ERROR_JUMP ||
+	if (step->opcode >= CATENA_OPCODES || step->on_short > CATENA_SHORT_JUMP || step->on_error > CATENA_ERROR_ACCEPT ||
 	    (data & ~CATENA_DATA_BITS) || step->fanout > CATENA_MAX_FANOUT || (step->rw_flags & ~(RWF_DSYNC | RWF_SYNC | RWF_NOWAIT)))
 		return 1;
 	if (step->opcode != CATENA_NOP && step->file >= CATENA_MAX_FILES)
 		return 1;
 	if ((moves || (hashes && length)) && outside_data(step->buffer, length))
 		return 1;
-	if (hashes && length > CATENA_MAX_HASHED)
+	if ((hashes && length > CATENA_MAX_HASHED) || (step->opcode == CATENA_RESERVE && (s32)length <= 0))
 		return 1;
 	if (data & (CATENA_VERIFY | CATENA_STORE_HASH | CATENA_STORE_SUM)) {
 		if (no_word(step->value))
@@ -304,7 +305,7 @@ __noinline int catena_issue(u32 chain_number, u32 index)
 	data = user_data(CATENA_KIND_STEP, chain->ring, chain_number, index & (chain->capacity - 1), step->attempt);
 	fd = ((struct catena_file __arena *)(u64)HEADER->files)[step->file & (CATENA_MAX_FILES - 1)].fd;
 	length = step->length - step->done;
-	if ((s64)step->position < 0 && (step->opcode == CATENA_READ || step->opcode == CATENA_WRITE))
+	if ((s64)step->position < 0 && step->opcode != CATENA_NOP && step->opcode != CATENA_SYNC)
 		error = -E_INVAL; /* found in memory; to io_uring -1 is the descriptor's own position */
 	if (step->faulted < step->faults) {
 		step->faulted++;
@@ -319,6 +320,10 @@ __noinline int catena_issue(u32 chain_number, u32 index)
 		sqe_publish(ring, place, IORING_OP_NOP, 0, -1, 0, 0, 0, 0, data);
 	else if (step->opcode == CATENA_SYNC)
 		sqe_publish(ring, place, IORING_OP_FSYNC, 0, fd, 0, 0, 0, IORING_FSYNC_DATASYNC, data);
+	else if (step->opcode == CATENA_RESERVE)
+		sqe_publish(ring, place, IORING_OP_FALLOCATE, 0, fd, step->position, length, 0, 0, data);
+	else if (step->opcode == CATENA_TRUNCATE)
+		sqe_publish(ring, place, IORING_OP_FTRUNCATE, 0, fd, step->position, 0, 0, 0, data);
 	else
 		sqe_publish(ring, place, step->opcode == CATENA_READ ? IORING_OP_READ : IORING_OP_WRITE, 0, fd,
 			    step->position + step->done, HEADER->base + step->buffer + step->done, length, step->rw_flags, data);
@@ -558,6 +563,8 @@ __noinline int catena_completed(u64 data, s32 result)
 			outcome = STEP_GOES_ON;
 		} else if (step->on_error == CATENA_ERROR_JUMP) {
 			outcome = STEP_JUMPS;
+		} else if (step->on_error == CATENA_ERROR_ACCEPT) {
+			outcome = STEP_WHOLE;
 		}
 	} else if (step->opcode == CATENA_READ || step->opcode == CATENA_WRITE) {
 		step->done += result;

@@ -120,6 +120,25 @@ public final class Chain implements AutoCloseable {
         return add(ChainLayout.SYNC, file.slot(), 0, 0, 0);
     }
 
+    /**
+     * Adds a step that has the file system set {@code length} bytes from {@code position} on aside, and makes the file at least as long.
+     * Not every file system can: {@link Step#acceptError}.
+     */
+    public Step reserve(ChainFile file, int length, long position) {
+        if (length < 1 || position < 0) {
+            throw new IllegalArgumentException("room for " + length + " bytes at file offset " + position);
+        }
+        return add(ChainLayout.RESERVE, file.slot(), 0, length, position);
+    }
+
+    /** Adds a step that makes the file {@code bytes} long. */
+    public Step truncate(ChainFile file, long bytes) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("a file is 0 bytes long or more, not " + bytes);
+        }
+        return add(ChainLayout.TRUNCATE, file.slot(), 0, 0, bytes);
+    }
+
     /** Adds a step that does no I/O: a place to join, to calculate, to store. */
     public Step nop() {
         return add(ChainLayout.NOP, 0, 0, 0, 0);

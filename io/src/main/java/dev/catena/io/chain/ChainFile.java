@@ -39,9 +39,6 @@ public final class ChainFile implements AutoCloseable {
         DIRECT
     }
 
-    /** Not that kind of file system. */
-    private static final int EOPNOTSUPP = 95;
-
     private final @Nullable Backend backend; // null when no step can name it
     private final Path path;
     private final int slot;
@@ -184,19 +181,6 @@ public final class ChainFile implements AutoCloseable {
             return write ? file.write(bytes, position) : file.read(bytes, position);
         } catch (IOException e) {
             return -Backend.errno(e);
-        }
-    }
-
-    /**
-     * Reserves blocks for the first {@code bytes} bytes and makes the file at least that long, where the file system can and has the
-     * room. Without room nothing fails here: less than what is reserved may be needed, and the write that finds no room says so.
-     */
-    public void preallocate(long bytes) {
-        if (portable == null) {
-            int result = Posix.preallocate(descriptor, bytes);
-            if (result != -EOPNOTSUPP && result != -Errno.ENOSPC && result != -Errno.EFBIG) {
-                check("fallocate", path, bytes, result);
-            }
         }
     }
 

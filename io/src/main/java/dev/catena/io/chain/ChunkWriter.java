@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
  *
  * A chunk is a step: written as it fills, several in flight, a short write continued, its checksum calculated by
  * whoever steers, which on {@code kernel-hook} is the kernel, and stored into the table, which is itself written by the
- * chain's last steps; so is the footer, once the sum was stored in it. The file is made durable by the last step. User
- * space is woken when buffers are wanted back, and once at the end.
+ * chain's last steps; so is the footer, once the sum was stored in it. The chain also reserves room ahead, cuts off what was reserved too
+ * much, and makes the file durable. User space is woken when buffers are wanted back, and once at the end.
  *
  * <p>Chunks of another such file can be copied ({@link #copy}) without user space reading them: the chain reads each one,
  * verifies it, and writes it with the checksums that it gets here. A copied chunk may lie across two of this file's, at a
@@ -64,9 +64,12 @@ public final class ChunkWriter implements AutoCloseable {
     private static final int BLOCK = 4096;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     /** Reserved at first and, later on, at most at a time: a small table must not need the room of a large one. */
-    private static final long PREALLOCATION_MIN = 4L << 20;
+    private static final long RESERVED_MIN = 4L << 20;
 
-    private static final long PREALLOCATION_MAX = 64L << 20;
+    private static final long RESERVED_MAX = 64L << 20;
+
+    /** By one step, whose length is an int. */
+    private static final long RESERVED_AT_ONCE = 1L << 30;
 
     private final ChainRuntime runtime;
     private final ChainFile file;
@@ -79,9 +82,10 @@ public final class ChunkWriter implements AutoCloseable {
     /** Which step writes the chunk in each buffer. */
     private final int[] writes = new int[BUFFERS];
 
-    /** By the slot of a step: what it concerns, for messages; and the checksum that what it reads is to have. */
-    private final ChainFile[] files = new ChainFile[CAPACITY];
+    /** By the slot of a step: what it does, for messages; and the checksum that what it reads is to have. */
+    private final String[] operations = new String[CAPACITY];
 
+    private final ChainFile[] files = new ChainFile[CAPACITY];
     private final long[] offsets = new long[CAPACITY];
     private @Nullable Region expectedHashes;
 
@@ -89,7 +93,11 @@ public final class ChunkWriter implements AutoCloseable {
     private int copied = -1;
 
     private long position;
-    private long preallocated;
+    private long reserved;
+
+    /** Whether the next step waits until what is reserved is. */
+    private boolean reserves;
+
     private long expected;
     private int published;
     private boolean closed;
@@ -154,11 +162,31 @@ public final class ChunkWriter implements AutoCloseable {
             chain.awaitStep(writes[(before + BUFFERS / 2) % BUFFERS]);
             await(writes[before % BUFFERS]);
         }
-        if (chunk * (long) CHUNK >= preallocated) {
-            preallocated += Math.max(
-                    Math.clamp(3 * preallocated, PREALLOCATION_MIN, PREALLOCATION_MAX), expected - preallocated);
-            file.preallocate(preallocated);
+        if (chunk * (long) CHUNK >= reserved) {
+            reserve();
         }
+    }
+
+    /**
+     * Sets room aside, where the file system can and has it. Without room nothing fails here: less than what is reserved may be needed,
+     * and the write that finds no room says so.
+     */
+    private void reserve() {
+        long bytes = Math.max(Math.clamp(3 * reserved, RESERVED_MIN, RESERVED_MAX), expected - reserved);
+        int length = (int) Math.min(bytes, RESERVED_AT_ONCE);
+        note("fallocate", file, reserved);
+        chain.reserve(file, length, reserved).acceptError();
+        reserved += length;
+        reserves = true;
+    }
+
+    /** What is written waits for the room that was reserved before: writes that make a file longer are slow. */
+    private Step afterReserving(Step step) {
+        if (reserves) {
+            reserves = false;
+            step.barrier();
+        }
+        return step;
     }
 
     private void await(int step) {
@@ -228,14 +256,15 @@ public final class ChunkWriter implements AutoCloseable {
             expectedHashes = runtime.allocate(CAPACITY * 8L, "checksums to verify");
         }
         long offset = (long) chunk * CHUNK;
-        int slot = note(from, offset);
+        int slot = note("read", from, offset);
         expectedHashes.segment().set(LONG, slot * 8L, checksum);
-        return chain.read(from, buffers, place, CHUNK, offset).verify(expectedHashes, slot * 8L);
+        return afterReserving(chain.read(from, buffers, place, CHUNK, offset)).verify(expectedHashes, slot * 8L);
     }
 
-    /** Remembers what the next step concerns, and returns its slot. */
-    private int note(ChainFile of, long offset) {
+    /** Remembers what the next step does, and returns its slot. */
+    private int note(String operation, ChainFile of, long offset) {
         int slot = chain.size() % CAPACITY;
+        operations[slot] = operation;
         files[slot] = of;
         offsets[slot] = offset;
         return slot;
@@ -256,8 +285,8 @@ public final class ChunkWriter implements AutoCloseable {
         }
         writes[chunk % BUFFERS] = chain.size();
         long offset = (long) chunk * CHUNK;
-        note(file, offset);
-        return chain.write(file, buffers, bufferOffset(chunk), length, offset)
+        note("write", file, offset);
+        return afterReserving(chain.write(file, buffers, bufferOffset(chunk), length, offset))
                 .accumulate()
                 .storeHash(table.getLast(), inPiece * 8L);
     }
@@ -280,7 +309,7 @@ public final class ChunkWriter implements AutoCloseable {
             long expected = expectedHashes.segment().get(LONG, slot * 8L);
             return new ChunkMismatchException(of.path(), offsets[slot], expected, chain.stepHash(failed));
         }
-        return new ChainIoException(of == file ? "write" : "read", of.path(), offsets[slot], -result.result());
+        return new ChainIoException(operations[slot], of.path(), offsets[slot], -result.result());
     }
 
     /**
@@ -309,18 +338,19 @@ public final class ChunkWriter implements AutoCloseable {
         long fileBytes = lastStart + lastBytes;
         int footerAt = lastBytes - FOOTER;
         MemorySegment.copy(footer, 0, last.segment(), footerAt, FOOTER_GIVEN);
-        note(file, body);
+        note("write", file, body);
         chain.nop().barrier().storeSum(last, footerAt + FOOTER_GIVEN);
         for (int i = 0; i < table.size(); i++) {
-            note(file, body + (long) i * CHUNK);
+            note("write", file, body + (long) i * CHUNK);
             Step write = chain.write(
                     file, table.get(i), 0, i == table.size() - 1 ? lastBytes : CHUNK, body + (long) i * CHUNK);
             if (i == 0) {
                 write.barrier();
             }
         }
-        file.truncate(fileBytes); // what was reserved too much
-        note(file, 0);
+        note("truncate", file, fileBytes); // what was reserved too much
+        chain.truncate(file, fileBytes);
+        note("fdatasync", file, -1);
         chain.sync(file).barrier();
         chain.seal();
         ChainResult result = chain.await();

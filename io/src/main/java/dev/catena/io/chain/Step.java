@@ -77,6 +77,12 @@ public final class Step {
         return this;
     }
 
+    /** An error is taken as it is: the step is done with what was moved before. */
+    public Step acceptError() {
+        memory.setByte(at + ChainLayout.Step.ON_ERROR, ChainLayout.ERROR_ACCEPT);
+        return this;
+    }
+
     /** Adds the XXH64 of the step's data (128 KiB at most), seeded with its file offset unless {@link #seed}, to the chain's sum. */
     public Step accumulate() {
         return data(ChainLayout.ACCUMULATE);

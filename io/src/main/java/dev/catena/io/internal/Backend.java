@@ -70,7 +70,7 @@ public final class Backend implements AutoCloseable {
         } catch (RingException e) {
             backend.close();
             throw new UnsupportedOperationException(
-                    e.getMessage() + ": io_uring is missing, too old (6.6 or newer is needed) or not allowed here", e);
+                    e.getMessage() + ": io_uring is missing, too old (6.9 or newer is needed) or not allowed here", e);
         } catch (RuntimeException e) {
             backend.close();
             throw e;
@@ -82,6 +82,9 @@ public final class Backend implements AutoCloseable {
             threadRings.ofThisThread();
         } else {
             driver(false).close();
+        }
+        if (name.equals(USER)) {
+            Ring.requireOperations(memory);
         }
         if (steering != null) {
             driver(true).close();

@@ -1,13 +1,13 @@
 package dev.catena.io.internal;
 
 /**
- * The chain ABI, version 3, as offsets in bytes: the mirror of {@code catena_chain.h}, where each field is described
+ * The chain ABI, version 4, as offsets in bytes: the mirror of {@code catena_chain.h}, where each field is described
  * and where it says who writes what. {@code ChainLayoutTest} compares the two through the compiled program's BTF.
  * Names are those of the header, in capitals.
  */
 public final class ChainLayout {
     public static final int MAGIC = 0x414e5443;
-    public static final int ABI_VERSION = 3;
+    public static final int ABI_VERSION = 4;
     public static final int HEADER_OFFSET = 4096;
 
     public static final int MAX_FILES = 16384;
@@ -25,6 +25,8 @@ public final class ChainLayout {
     public static final int READ = 1;
     public static final int WRITE = 2;
     public static final int SYNC = 3;
+    public static final int RESERVE = 4;
+    public static final int TRUNCATE = 5;
 
     public static final int SHORT_STOP = 0;
     public static final int SHORT_CONTINUE = 1;
@@ -34,6 +36,7 @@ public final class ChainLayout {
     public static final int ERROR_STOP = 0;
     public static final int ERROR_RETRY = 1;
     public static final int ERROR_JUMP = 2;
+    public static final int ERROR_ACCEPT = 3;
 
     public static final int ACCUMULATE = 1;
     public static final int VERIFY = 2;

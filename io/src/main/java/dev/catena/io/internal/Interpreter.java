@@ -205,6 +205,8 @@ final class Interpreter {
                 outcome = Outcome.GOES_ON;
             } else if (onError == ERROR_JUMP) {
                 outcome = Outcome.JUMPS;
+            } else if (onError == ERROR_ACCEPT) {
+                outcome = Outcome.WHOLE;
             }
         } else if (opcode == READ || opcode == WRITE) {
             int done = memory.getInt(step + Step.DONE) + result;
@@ -353,15 +355,16 @@ final class Interpreter {
         int buffer = memory.getInt(step + Step.BUFFER);
         boolean hashes = (actions & (ACCUMULATE | VERIFY | STORE_HASH)) != 0;
         boolean moves = opcode == READ || opcode == WRITE;
-        if (opcode > SYNC
+        if (opcode > TRUNCATE
                 || (memory.getByte(step + Step.ON_SHORT) & 0xff) > SHORT_JUMP
-                || (memory.getByte(step + Step.ON_ERROR) & 0xff) > ERROR_JUMP
+                || (memory.getByte(step + Step.ON_ERROR) & 0xff) > ERROR_ACCEPT
                 || (actions & ~DATA_BITS) != 0
                 || memory.getShort(step + Step.FANOUT) > MAX_FANOUT
                 || (memory.getShort(step + Step.RW_FLAGS) & ~RW_FLAGS) != 0
                 || (opcode != NOP && Integer.compareUnsigned(memory.getInt(step + Step.FILE), MAX_FILES) >= 0)
                 || ((moves || (hashes && length != 0)) && isOutsideData(buffer, length))
-                || (hashes && Integer.compareUnsigned(length, MAX_HASHED) > 0)) {
+                || (hashes && Integer.compareUnsigned(length, MAX_HASHED) > 0)
+                || (opcode == RESERVE && length <= 0)) {
             return true;
         }
         if ((actions & (VERIFY | STORE_HASH | STORE_SUM)) != 0) {
@@ -423,7 +426,7 @@ final class Interpreter {
         int opcode = memory.getByte(step + Step.OPCODE);
         int length = memory.getInt(step + Step.LENGTH) - done;
         int error = 0;
-        if (memory.getLong(step + Step.POSITION) < 0 && (opcode == READ || opcode == WRITE)) {
+        if (memory.getLong(step + Step.POSITION) < 0 && opcode != NOP && opcode != SYNC) {
             error = -Errno.EINVAL; // found in memory; to io_uring -1 is the descriptor's own position
         }
         if (memory.getShort(step + Step.FAULTED) < memory.getShort(step + Step.FAULTS)) {

@@ -83,6 +83,18 @@ final class PortableDriver implements Driver, Interpreter.Requests {
                 file.sync(false);
                 return 0;
             }
+            if (opcode == RESERVE) {
+                if (length == 0) {
+                    return -Errno.EINVAL; // which is fallocate's answer, too
+                }
+                file.grow(position + Integer.toUnsignedLong(length));
+                return 0;
+            }
+            if (opcode == TRUNCATE) {
+                file.truncate(position);
+                file.grow(position);
+                return 0;
+            }
             ByteBuffer bytes = memory.segment().asSlice(buffer, length).asByteBuffer();
             if (opcode == READ) {
                 return file.read(bytes, position);

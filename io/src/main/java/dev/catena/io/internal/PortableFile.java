@@ -59,6 +59,13 @@ public final class PortableFile implements AutoCloseable {
         channel.truncate(bytes);
     }
 
+    /** Makes the file {@code bytes} long, with zeros, if it is shorter. Nobody writes meanwhile. */
+    void grow(long bytes) throws IOException {
+        if (channel.size() < bytes) {
+            await(channel.write(ByteBuffer.allocate(1), bytes - 1));
+        }
+    }
+
     private static int await(Future<Integer> transfer) throws IOException {
         boolean interrupted = false;
         try {

@@ -32,6 +32,7 @@ public final class Posix {
 
     private static final int SYS_IO_URING_SETUP = 425;
     private static final int SYS_IO_URING_ENTER = 426;
+    private static final int SYS_IO_URING_REGISTER = 427;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final Linker.Option ERRNO = Linker.Option.captureCallState("errno");
@@ -54,7 +55,6 @@ public final class Posix {
     private static final MemorySegment PWRITE = function("pwrite");
     private static final MemorySegment LSEEK = function("lseek");
     private static final MemorySegment FTRUNCATE = function("ftruncate");
-    private static final MemorySegment FALLOCATE = function("fallocate");
     private static final MemorySegment FDATASYNC = function("fdatasync");
     private static final MemorySegment FADVISE = function("posix_fadvise");
     private static final MemorySegment SYSCALL = function("syscall");
@@ -130,11 +130,6 @@ public final class Posix {
         return callInt(FTRUNCATE, fd, length, 0, 0);
     }
 
-    /** fallocate(2), mode 0: blocks for the first {@code length} bytes, and at least that length. */
-    public static int preallocate(int fd, long length) {
-        return callInt(FALLOCATE, fd, 0, 0, length);
-    }
-
     /** fdatasync(2). */
     public static int dataSync(int fd) {
         return callInt(FDATASYNC, fd, 0, 0, 0);
@@ -148,6 +143,11 @@ public final class Posix {
     /** io_uring_setup(2); a descriptor. */
     static int ringSetup(int entries, MemorySegment params) {
         return (int) call(SYSCALL, SYS_IO_URING_SETUP, entries, params.address(), 0, 0, 0, 0);
+    }
+
+    /** io_uring_register(2). */
+    static int ringRegister(int fd, int what, MemorySegment argument, int count) {
+        return (int) call(SYSCALL, SYS_IO_URING_REGISTER, fd, what, argument.address(), count, 0, 0);
     }
 
     /** io_uring_enter(2); requests submitted. */

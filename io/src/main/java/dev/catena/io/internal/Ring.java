@@ -37,12 +37,15 @@ final class Ring implements AutoCloseable {
     private static final int ENTER_SQ_WAKEUP = 1 << 1;
     private static final int ENTER_EXT_ARG = 1 << 3;
     private static final int SQ_NEED_WAKEUP = 1;
+    private static final int REGISTER_PROBE = 8;
 
     private static final int OP_NOP = 0;
     private static final int OP_FSYNC = 3;
+    private static final int OP_FALLOCATE = 17;
     private static final int OP_READ = 22;
     private static final int OP_WRITE = 23;
     private static final int OP_MSG_RING = 40;
+    private static final int OP_FTRUNCATE = 55;
     private static final int FSYNC_DATASYNC = 1;
     private static final int NOP_INJECT_RESULT = 1;
     private static final int CQE_SKIP_SUCCESS = 1 << 6;
@@ -118,6 +121,18 @@ final class Ring implements AutoCloseable {
         wait.set(ValueLayout.JAVA_LONG, 16, wait.address() + 24);
     }
 
+    /** Throws a {@link RingException} unless the kernel knows all that steps do: since Linux 6.9. */
+    static void requireOperations(SharedMemory memory) {
+        try (Ring ring = new Ring(memory, 1, 2, 0)) {
+            MemorySegment probe =
+                    ring.arena.allocate(16, 8); // struct io_uring_probe without operations: {u8 last_op; ...}
+            int result = Posix.ringRegister(ring.descriptor, REGISTER_PROBE, probe, 0);
+            if (result < 0 || Byte.toUnsignedInt(probe.get(ValueLayout.JAVA_BYTE, 0)) < OP_FTRUNCATE) {
+                throw new RingException("io_uring without ftruncate", Errno.EINVAL);
+            }
+        }
+    }
+
     int descriptor() {
         return descriptor;
     }
@@ -171,6 +186,9 @@ final class Ring implements AutoCloseable {
             case ChainLayout.READ -> push(OP_READ, 0, fd, position, memory.base() + buffer, length, rwFlags, userData);
             case ChainLayout.WRITE ->
                 push(OP_WRITE, 0, fd, position, memory.base() + buffer, length, rwFlags, userData);
+            case ChainLayout.RESERVE ->
+                push(OP_FALLOCATE, 0, fd, position, Integer.toUnsignedLong(length), 0, 0, userData);
+            case ChainLayout.TRUNCATE -> push(OP_FTRUNCATE, 0, fd, position, 0, 0, 0, userData);
             default -> throw new AssertionError("opcode " + opcode);
         }
     }

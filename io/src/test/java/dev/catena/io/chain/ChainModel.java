@@ -155,7 +155,8 @@ final class ChainModel {
         boolean stores = step.storesHash || step.storesSum;
         boolean intoItself =
                 lengths[index] > 0 && step.value + 8 > step.buffer && step.value < step.buffer + lengths[index];
-        if (lengths[index] < 0 || (stores && intoItself)) {
+        boolean ofNothing = step.kind == Kind.RESERVE && lengths[index] == 0;
+        if (lengths[index] < 0 || ofNothing || (stores && intoItself)) {
             states[index] = State.FAILED;
             fail(index, EINVAL);
         } else if (plan.budget > 0 && outcome.issued == plan.budget) {
@@ -177,13 +178,17 @@ final class ChainModel {
                 outcome.retried[index]++;
                 outcome.retries++;
                 issue(index);
+                return;
+            }
+            if (step.onError == OnError.ACCEPT) {
+                succeed(index, step);
+                return;
+            }
+            states[index] = State.FAILED;
+            if (step.onError == OnError.JUMP) {
+                jump(index, step.jump);
             } else {
-                states[index] = State.FAILED;
-                if (step.onError == OnError.JUMP) {
-                    jump(index, step.jump);
-                } else {
-                    fail(index, -moved);
-                }
+                fail(index, -moved);
             }
             return;
         }
@@ -202,7 +207,13 @@ final class ChainModel {
         } else if (isShort && step.onShort != OnShort.ACCEPT) {
             states[index] = State.FAILED;
             fail(index, step.kind == Kind.READ ? ENODATA : moved == 0 ? ENOSPC : EIO);
-        } else if (!calculate(index, step)) {
+        } else {
+            succeed(index, step);
+        }
+    }
+
+    private void succeed(int index, PlannedStep step) {
+        if (!calculate(index, step)) {
             states[index] = State.FAILED;
             fail(index, EBADMSG);
         } else {
@@ -228,12 +239,21 @@ final class ChainModel {
             }
             length = Math.min(length, step.fault);
         }
-        if (!step.moves()) {
+        if (step.kind == Kind.NOP || step.kind == Kind.SYNC) {
             return 0;
         }
         int position = (int) (step.positionAt >= 0 ? memory.getLong(step.positionAt) : step.position) + from;
         if (position < 0) {
             return -EINVAL;
+        }
+        if (step.kind == Kind.RESERVE) {
+            targetBytes = length == 0 ? targetBytes : Math.max(targetBytes, position + length);
+            return length == 0 ? -EINVAL : 0;
+        }
+        if (step.kind == Kind.TRUNCATE) {
+            targetBytes = position;
+            Arrays.fill(target, position, target.length, (byte) 0);
+            return 0;
         }
         if (step.kind == Kind.READ) {
             byte[] file = step.ofSource ? source : target;

@@ -45,8 +45,10 @@ final class ChainPlan {
     enum Kind {
         READ,
         WRITE,
-        SYNC,
-        NOP
+        NOP,
+        RESERVE,
+        TRUNCATE,
+        SYNC
     }
 
     enum OnShort {
@@ -59,7 +61,8 @@ final class ChainPlan {
     enum OnError {
         STOP,
         RETRY,
-        JUMP
+        JUMP,
+        ACCEPT
     }
 
     /** A step; places are offsets in memory, -1 says that there is none. */
@@ -137,9 +140,10 @@ final class ChainPlan {
         return DATA_BYTES + 8 * word;
     }
 
-    /** Seldom a sync, which takes long. */
+    /** Seldom what takes long. */
     private Kind anyKind() {
-        return Kind.values()[random.nextInt(49) / 16];
+        int number = random.nextInt(54);
+        return number < 48 ? Kind.values()[number / 16] : Kind.values()[3 + (number - 48) / 2];
     }
 
     private boolean oneIn(int times) {
@@ -193,12 +197,19 @@ final class ChainPlan {
             step.ofSource = oneIn(25); // which is open for reading only
             step.position = random.nextInt(oneIn(8) ? TARGET_BYTES_MAX - LENGTH_MAX : TARGET_BYTES - LENGTH_MAX);
             step.durable = oneIn(10);
+        } else if (step.kind == Kind.RESERVE) {
+            step.buffer = 0;
+            step.position = random.nextInt(TARGET_BYTES_MAX - LENGTH_MAX);
+        } else if (step.kind == Kind.TRUNCATE) {
+            step.buffer = 0;
+            step.length = 0;
+            step.position = random.nextInt(TARGET_BYTES_MAX);
         }
-        if (step.moves()) {
+        if (step.kind != Kind.NOP && step.kind != Kind.SYNC) {
             if (oneIn(10)) {
                 step.positionAt = place(random.nextInt(FIRST_POSITION, FIRST_LENGTH));
             }
-            if (oneIn(10)) {
+            if (step.kind != Kind.TRUNCATE && oneIn(10)) {
                 step.lengthAt = place(random.nextInt(FIRST_LENGTH, WORDS));
             }
         } else if (step.kind == Kind.SYNC) {
@@ -213,6 +224,8 @@ final class ChainPlan {
         if (oneIn(3)) {
             step.onError = OnError.RETRY;
             step.retries = random.nextInt(5);
+        } else if (oneIn(6)) {
+            step.onError = OnError.ACCEPT;
         }
         if (oneIn(5)) {
             step.faults = random.nextInt(1, 4);
@@ -223,8 +236,9 @@ final class ChainPlan {
     }
 
     private void calculate(PlannedStep step) {
-        step.accumulates = oneIn(3);
-        step.storesHash = oneIn(5);
+        boolean hasData = step.kind != Kind.RESERVE;
+        step.accumulates = hasData && oneIn(3);
+        step.storesHash = hasData && oneIn(5);
         step.storesSum = oneIn(8);
         if (oneIn(4)) {
             step.isSeeded = true;
@@ -253,7 +267,7 @@ final class ChainPlan {
             step.seed = before.isSeeded ? before.seed : before.position;
             step.value = before.value;
         } else {
-            step.verifies = oneIn(60);
+            step.verifies = hasData && oneIn(60);
         }
     }
 
@@ -307,8 +321,12 @@ final class ChainPlan {
             step.length = Math.min(step.length, 80);
             step.position = number * 80L;
             step.durable = oneIn(10);
-        } else if (step.kind == Kind.SYNC) {
+        } else if (step.kind == Kind.SYNC || step.kind == Kind.TRUNCATE) { // which would not do at any time
+            step.kind = Kind.SYNC;
             step.length = 0;
+        } else if (step.kind == Kind.RESERVE) {
+            step.buffer = 0;
+            step.position = number * 80L;
         }
         if (step.lengthAt < 0 && oneIn(4)) {
             if (step.moves() && oneIn(2)) {
@@ -322,8 +340,8 @@ final class ChainPlan {
             }
         }
         step.barrier = oneIn(8);
-        step.accumulates = oneIn(2);
-        step.storesHash = oneIn(3);
+        step.accumulates = step.kind != Kind.RESERVE && oneIn(2);
+        step.storesHash = step.kind != Kind.RESERVE && oneIn(3);
         step.value = place(slice);
         return step;
     }
@@ -352,6 +370,8 @@ final class ChainPlan {
             case READ -> chain.read(file, region, planned.buffer, planned.length, planned.position);
             case WRITE -> chain.write(file, region, planned.buffer, planned.length, planned.position);
             case SYNC -> chain.sync(file);
+            case RESERVE -> chain.reserve(file, planned.length, planned.position);
+            case TRUNCATE -> chain.truncate(file, planned.position);
             case NOP -> chain.nop().over(region, planned.buffer, planned.length);
         };
         if (planned.durable) {
@@ -367,6 +387,7 @@ final class ChainPlan {
             case STOP -> {}
             case RETRY -> step.retryOnError(planned.retries);
             case JUMP -> step.jumpOnError(planned.jump);
+            case ACCEPT -> step.acceptError();
         }
         if (planned.fanout > 0) {
             step.next(planned.next, planned.fanout);

@@ -95,6 +95,13 @@ final class MalformedRows {
                     taken.unlessRefused(() -> chain.begin().nop().over(on.region, t[0], (int) t[1]), "hashing " + what);
                 }
             }
+            for (int length : new int[] {Integer.MIN_VALUE, -1, 0}) {
+                taken.unlessRefused(() -> chain.begin().reserve(file, length, 0), "room for " + length + " bytes");
+            }
+            for (long position : new long[] {Long.MIN_VALUE, -1}) {
+                taken.unlessRefused(() -> chain.begin().reserve(file, 1, position), "room at " + position);
+                taken.unlessRefused(() -> chain.begin().truncate(file, position), "a length of " + position);
+            }
             Runnable run = () -> chain.run();
             chain.begin()
                     .write(file, on.region, 0, ChainLayout.MAX_HASHED + 1, 0)
@@ -159,13 +166,13 @@ final class MalformedRows {
         long[] control = {0, ChainLayout.HEADER_OFFSET, raw.chain, raw.step(1), memory.account(0)};
         on.put(0, Fixture.random(1_000, 90));
         try (ChainFile target = on.target()) {
-            for (int opcode : new int[] {4, 0x7f, 0x80, 0xff}) {
+            for (int opcode : new int[] {6, 0x7f, 0x80, 0xff}) {
                 steps(raw, target, 0, ChainLayout.Step.OPCODE, 1, opcode);
             }
             for (int action : new int[] {4, 0x80, 0xff}) {
                 steps(raw, target, 0, ChainLayout.Step.ON_SHORT, 1, action);
             }
-            for (int action : new int[] {3, 0x80, 0xff}) {
+            for (int action : new int[] {4, 0x80, 0xff}) {
                 steps(raw, target, 0, ChainLayout.Step.ON_ERROR, 1, action);
             }
             for (int data : new int[] {0x80, 0x8000, 0xffff}) {
@@ -203,6 +210,21 @@ final class MalformedRows {
                 steps(raw, target, ChainLayout.STORE_HASH, ChainLayout.Step.VALUE, 4, region + inside);
                 steps(raw, target, ChainLayout.STORE_SUM, ChainLayout.Step.VALUE, 4, region + inside);
             }
+            for (int opcode : new int[] {ChainLayout.RESERVE, ChainLayout.TRUNCATE}) {
+                int at = ChainLayout.Step.OPCODE;
+                steps(raw, target, 0, ChainLayout.Step.FILE, 4, -1, () -> raw.poke(raw.step(1) + at, 1, opcode));
+            }
+            for (int length : new int[] {0, -1, Integer.MIN_VALUE}) {
+                int at = ChainLayout.Step.OPCODE;
+                steps(
+                        raw,
+                        target,
+                        0,
+                        ChainLayout.Step.LENGTH,
+                        4,
+                        length,
+                        () -> raw.poke(raw.step(1) + at, 1, ChainLayout.RESERVE));
+            }
             // A slot of the file table that stands for no file: whoever issues it, it is no file's descriptor.
             build(raw, target, 0);
             raw.poke(raw.step(1) + ChainLayout.Step.FILE, 4, ChainLayout.MAX_FILES - 1);
@@ -225,7 +247,13 @@ final class MalformedRows {
 
     /** A no-op, a write of which one field is wrong, a no-op: the first is done, the others are not issued. */
     private static void steps(RawChain raw, ChainFile target, int data, int field, int width, long value) {
+        steps(raw, target, data, field, width, value, () -> {});
+    }
+
+    private static void steps(
+            RawChain raw, ChainFile target, int data, int field, int width, long value, Runnable other) {
         build(raw, target, data);
+        other.run();
         raw.poke(raw.step(1) + field, width, value);
         ChainResult result = raw.run(() -> {});
         String which = "field at " + field + " = " + value + ", data " + data;

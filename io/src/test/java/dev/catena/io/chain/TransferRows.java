@@ -1,10 +1,12 @@
 package dev.catena.io.chain;
 
+import dev.catena.io.internal.Backend;
 import dev.catena.io.internal.Errno;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
 
@@ -26,6 +28,8 @@ final class TransferRows {
         table.row("short-write-at-each-step-full-file-system", TransferRows::fullFileSystem);
         table.row("short-read-at-end-of-file", TransferRows::endOfFile);
         table.row("zero-byte-reads", TransferRows::zeroBytes);
+        table.row("reserved-and-cut-off", TransferRows::reserved);
+        table.row("reserved-more-than-there-is", TransferRows::reservedTooMuch);
         table.row("length-taken-when-issued", TransferRows::lengthTaken);
         table.row("offset-taken-below-zero", TransferRows::offsetBelowZero);
         for (int pairs : new int[] {1, 3}) {
@@ -46,12 +50,15 @@ final class TransferRows {
     private static void offsetBelowZero(Fixture on) throws IOException {
         try (ChainFile target = on.target()) {
             for (long offset : new long[] {-1, -2, Long.MIN_VALUE}) {
-                for (boolean reads : new boolean[] {true, false}) {
+                for (int opcode = 0; opcode < 4; opcode++) {
                     on.region.segment().set(ValueLayout.JAVA_LONG, 0, offset);
                     on.chain.begin();
-                    Step step = reads
-                            ? on.chain.read(target, on.region, 8, BLOCK, 0)
-                            : on.chain.write(target, on.region, 8, BLOCK, 0);
+                    Step step = switch (opcode) {
+                        case 0 -> on.chain.read(target, on.region, 8, BLOCK, 0);
+                        case 1 -> on.chain.write(target, on.region, 8, BLOCK, 0);
+                        case 2 -> on.chain.reserve(target, BLOCK, 0);
+                        default -> on.chain.truncate(target, 0);
+                    };
                     step.positionAt(on.region, 0);
                     on.fails(Errno.EINVAL, 0, 0);
                 }
@@ -283,6 +290,63 @@ final class TransferRows {
                     Check.equal(1, on.succeeds(2).shortIos(), "short");
                 }
             }
+        }
+    }
+
+    /** Room is made and cut off, between writes and after them; what nobody wrote is zeros. */
+    private static void reserved(Fixture on) throws IOException {
+        byte[] content = Fixture.random(BLOCK, 9);
+        on.put(0, content);
+        try (ChainFile target = on.target()) {
+            on.chain.begin();
+            on.chain.reserve(target, 100_000, 0);
+            on.succeeds(1);
+            Check.equal(100_000, target.size(), "bytes of the file");
+
+            on.chain.begin();
+            on.chain.reserve(target, 1_000, 0); // which are there
+            on.chain.write(target, on.region, 0, BLOCK, 10_000);
+            on.chain.reserve(target, 50_000, 100_000).barrier();
+            on.chain.truncate(target, 20_000).barrier();
+            on.chain.sync(target);
+            on.succeeds(5);
+            Check.equal(20_000, target.size(), "bytes of the file");
+
+            on.chain.begin();
+            on.chain.truncate(target, 30_000);
+            on.chain.write(target, on.region, 0, BLOCK, 30_000);
+            on.succeeds(2);
+            on.putLong(65_536, 40_000);
+            on.chain.begin();
+            on.chain.truncate(target, 0).positionAt(on.region, 65_536);
+            on.succeeds(1);
+        }
+        byte[] expected = new byte[40_000];
+        System.arraycopy(content, 0, expected, 10_000, BLOCK);
+        System.arraycopy(content, 0, expected, 30_000, BLOCK);
+        Check.equal(expected, on.targetBytes(), "the file");
+    }
+
+    /** More than the file system has; where nothing is reserved, the file becomes as long. */
+    private static void reservedTooMuch(Fixture on) throws IOException {
+        byte[] content = Fixture.random(BLOCK, 10);
+        on.put(0, content);
+        try (SmallFileSystem small = SmallFileSystem.mount(on.directory)) {
+            Path path = small.path().resolve("target");
+            try (ChainFile target = on.open(path, ChainFile.Mode.CREATE)) {
+                if (!on.backend.equals(Backend.PORTABLE)) {
+                    on.chain.begin();
+                    on.chain.reserve(target, 1 << 30, 0);
+                    on.chain.write(target, on.region, 0, BLOCK, 0);
+                    on.fails(Errno.ENOSPC, 0, 0);
+                }
+                on.chain.begin();
+                on.chain.reserve(target, 1 << 30, 0).acceptError();
+                on.chain.write(target, on.region, 0, BLOCK, 0);
+                on.chain.truncate(target, BLOCK);
+                on.succeeds(3);
+            }
+            Check.equal(content, Files.readAllBytes(path), "the file");
         }
     }
 
