@@ -47,7 +47,7 @@ enum catena_limit {
 	CATENA_MAX_WINDOW = 64,
 	CATENA_MAX_HASHED = 131072, /* bytes one step may hash: bounds the time under the ring's lock */
 	CATENA_LATENCY_BUCKETS = 32, /* bucket i counts times of 2^i to 2^(i+1) nanoseconds, the last all above */
-	CATENA_MESSAGE_ENTRIES = 64, /* of a resident ring's submission queue, which steps leave free for messages */
+	CATENA_WAKE_ENTRIES = 64, /* of a resident ring's submission queue, which steps leave free for wake-ups */
 };
 
 enum catena_opcode {
@@ -102,7 +102,8 @@ enum catena_chain_flag {
 enum catena_chain_state {
 	CATENA_CHAIN_IDLE = 0,
 	CATENA_CHAIN_RUNNING = 1,
-	CATENA_CHAIN_FINISHED = 2,
+	CATENA_CHAIN_ENDING = 2,   /* on a resident ring: all is done, and the steerer is about to ask for a last wake-up */
+	CATENA_CHAIN_FINISHED = 3, /* and has done with the chain and, for it, with the ring */
 };
 
 /*
@@ -113,10 +114,10 @@ enum catena_chain_state {
 enum catena_kind {
 	CATENA_KIND_STEP = 1,     /* a step's request */
 	CATENA_KIND_DOORBELL = 2, /* on a resident ring: look at the chain again (start, publish, seal) */
-	CATENA_KIND_ENDED = 3,    /* on a mailbox ring: the chain ended */
+	CATENA_KIND_WAKE = 3,     /* on a resident ring: wakes who waits for the chain; completes only if that failed */
 	CATENA_KIND_REGISTER = 4, /* first completion of a ring: binds ring number and kernel ring */
 	CATENA_KIND_RELEASE = 5,  /* on a resident ring: the program stops steering it, Java carries on */
-	CATENA_KIND_AWAITED = 6,  /* on a mailbox ring: the awaited step is done */
+	CATENA_KIND_BELL = 6,     /* on a submission thread's own ring: its bell was rung */
 };
 
 struct catena_header {
@@ -155,12 +156,13 @@ struct catena_ring {
 	u32 steering; /* 1: the program steers; 0: Java does */
 	u32 waiting;  /* kernel-loop: what the thread that enters waits for. Chain + 1: its end, or its awaited step; ~0: nothing, it stays;
 		       * 0: nothing, it returns when there is nothing left to do. Written by user space */
+	u32 bell;     /* of a submission thread's own ring: a futex word, on which a request of that ring waits. Counted up by user space */
 	/* written by the steerer */
 	CATENA_LINES u64 completions; /* seen by the program */
 	u64 issued;   /* requests issued by the program */
 	u64 nanos;    /* spent in the program */
 	u64 doorbells;
-	u64 messages;
+	u64 wakes;    /* asked for */
 	u64 now;      /* when the program began to handle this completion, in nanoseconds of CLOCK_MONOTONIC */
 	u32 missed;   /* completions whose predecessor the program did not see */
 	u32 starved;  /* list of chains that found no room with nothing in flight, as number + 1: each completion advances one */
@@ -213,8 +215,7 @@ struct catena_chain {
 	u32 sealed;     /* 1: no more steps will be published */
 	u32 window;     /* requests in flight at most for the steps issued in order */
 	u32 ring;       /* ring number */
-	s32 mailbox;    /* descriptor of the ring that gets the one completion; -1: none (the caller is entering) */
-	u32 awaited;    /* index + 1 of a step whose completion is worth a message; 0: none */
+	u32 awaited;    /* index + 1 of a step whose completion is worth a wake-up; 0: none */
 	u32 account;    /* number */
 	u32 flags;
 	u64 started_at; /* nanoseconds of CLOCK_MONOTONIC */
@@ -225,6 +226,7 @@ struct catena_chain {
 	u32 failed_step;
 	u32 starved;    /* while in the ring's list: number + 1 of the chain behind it, ~0 for none */
 	u32 deferred;   /* index + 1 of the step deferred last */
+	u32 wakes;      /* on a resident ring: the futex word of who waits. Counted up with each wake-up, before it */
 	/* written by the steerer at every completion */
 	CATENA_LINES u32 in_flight;
 	u32 scanned;    /* published steps looked at so far */

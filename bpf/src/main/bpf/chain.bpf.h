@@ -11,7 +11,7 @@
  *                          └───────────────── advance ◄────────────────────────┘
  *                                               │ nothing in flight, and (failed, or sealed and all looked at)
  *                                               ▼
- *                                           FINISHED ──► one message to the mailbox
+ *                                           FINISHED; on a resident ring, who waits is woken
  *
  * Invariants
  *  - in_flight counts issued requests whose completion was not handled; FINISHED implies in_flight == 0.
@@ -24,6 +24,11 @@
  *  - No descriptor is trusted: a step reaches data memory and files in the table, nothing else (catena_refuses).
  *  - dry is set before published and sealed are read for the last time, and user space writes them
  *    before it reads dry (both full barriers): a step is never left behind.
+ *  - Nobody waits for what has happened. Who waits for a chain reads its word `wakes`, then the state that it is about, then
+ *    sleeps for as long as the word has the value read. The steerer stores the state, then changes the word, then shows the kernel the
+ *    wake-up: so who saw the old state read the old word, and is asleep when the wake-up comes, or finds the word changed as it goes to sleep.
+ *  - ENDING comes before the last wake-up is asked for, FINISHED after: user space, which writes requests into the ring of a lane
+ *    when nothing is in flight, waits for FINISHED, a moment later.
  *
  * Runs under the ring's completion lock, preemption off: what one completion may do is bounded by
  * CATENA_MAX_FANOUT, CATENA_MAX_STEPS and CATENA_MAX_HASHED.
@@ -35,15 +40,18 @@
 #include "catena_chain.h"
 
 enum {
-	E_IO = 5, E_INVAL = 22, E_NOSPC = 28,
+	E_IO = 5, E_AGAIN = 11, E_INVAL = 22, E_NOSPC = 28,
 	E_LOOP = 40, E_NODATA = 61, E_BADMSG = 74,
 };
 
 enum {
-	IORING_OP_NOP = 0, IORING_OP_FSYNC = 3, IORING_OP_FALLOCATE = 17, IORING_OP_READ = 22, IORING_OP_WRITE = 23, IORING_OP_MSG_RING = 40,
-	IORING_OP_FTRUNCATE = 55,
+	IORING_OP_NOP = 0, IORING_OP_FSYNC = 3, IORING_OP_FALLOCATE = 17, IORING_OP_READ = 22, IORING_OP_WRITE = 23,
+	IORING_OP_FUTEX_WAIT = 51, IORING_OP_FUTEX_WAKE = 52, IORING_OP_FTRUNCATE = 55,
 	IORING_FSYNC_DATASYNC = 1, IORING_NOP_INJECT_RESULT = 1, IOSQE_CQE_SKIP_SUCCESS = 1 << 6, SQE_BYTES = 64, CQE_BYTES = 16,
 };
+
+/* As sqe.fd: a word of 32 bits, of this process. */
+enum { FUTEX_WORD = 2 | 128 };
 
 enum { RWF_DSYNC = 2, RWF_SYNC = 4, RWF_NOWAIT = 8 };
 
@@ -192,9 +200,8 @@ static __always_inline u32 sqe_reserve(struct catena_ring __arena *ring, u32 ent
 	return ring->sqes + (tail & ring->sq_mask) * SQE_BYTES;
 }
 
-/* Fills the reserved SQE (struct io_uring_sqe, as eight words) and publishes it. Volatile: clang must not merge the stores into a memset. */
-static __always_inline void sqe_publish(struct catena_ring __arena *ring, u32 sqe, u64 opcode, u64 flags, s32 fd, u64 off,
-					u64 addr, u32 length, u64 op_flags, u64 data)
+/* Fills the reserved SQE (struct io_uring_sqe, as eight words). Volatile: clang must not merge the stores into a memset. */
+static __always_inline void sqe_fill(u32 sqe, u64 opcode, u64 flags, s32 fd, u64 off, u64 addr, u32 length, u64 op_flags, u64 data)
 {
 	U64(sqe) = opcode | flags << 8 | (u64)(u32)fd << 32;
 	U64(sqe + 8) = off;
@@ -204,9 +211,28 @@ static __always_inline void sqe_publish(struct catena_ring __arena *ring, u32 sq
 	U64(sqe + 40) = 0;
 	U64(sqe + 48) = 0;
 	U64(sqe + 56) = 0;
-	/* x86 keeps the order of stores, the compiler that of volatile ones */
+}
+
+/* Shows the kernel the SQE that was filled. x86 keeps the order of stores, the compiler that of volatile ones. */
+static __always_inline void sqe_show(struct catena_ring __arena *ring)
+{
 	U32(ring->sq_tail) = U32(ring->sq_tail) + 1;
 	ring->issued++;
+}
+
+static __always_inline void sqe_publish(struct catena_ring __arena *ring, u32 sqe, u64 opcode, u64 flags, s32 fd, u64 off,
+					u64 addr, u32 length, u64 op_flags, u64 data)
+{
+	sqe_fill(sqe, opcode, flags, fd, off, addr, length, op_flags, data);
+	sqe_show(ring);
+}
+
+/* A request about the futex word at an offset: to wake as many as `value`, or to wait while it has that value. */
+static __always_inline void sqe_publish_futex(struct catena_ring __arena *ring, u32 sqe, u64 opcode, u64 flags, u32 word, u32 value, u64 data)
+{
+	sqe_fill(sqe, opcode, flags, FUTEX_WORD, value, HEADER->base + word, 0, 0, data);
+	U64(sqe + 48) = ~0u; /* all of the futex's bit set */
+	sqe_show(ring);
 }
 
 /* ---- chains ---- */
@@ -264,7 +290,7 @@ static __always_inline u32 step_room(struct catena_chain __arena *chain, struct 
 {
 	if (chain->in_flight > ring->cq_mask)
 		return 0;
-	return sqe_reserve(ring, ring->sq_mask + 1 - (ring->resident ? CATENA_MESSAGE_ENTRIES : 0));
+	return sqe_reserve(ring, ring->sq_mask + 1 - (ring->resident ? CATENA_WAKE_ENTRIES : 0));
 }
 
 static __always_inline void step_fail(struct catena_chain __arena *chain, struct catena_step __arena *step, u32 index, s32 error)
@@ -418,17 +444,36 @@ __noinline int catena_data(u32 chain_number, u32 index)
 	return 0;
 }
 
-/* Wakes who waits: a completion on the mailbox. A message that finds no place is made up for by user space's watchdog. */
-static __always_inline void chain_message(struct catena_chain __arena *chain, u32 chain_number, u32 kind)
+/* Wakes who waits for the chain: see the invariants. A wake-up that finds no place is made up for by user space, which does not sleep for ever. */
+static __always_inline void chain_wake(struct catena_chain __arena *chain, u32 chain_number)
 {
 	struct catena_ring __arena *ring = ring_at(chain->ring);
 	u32 place = sqe_reserve(ring, ring->sq_mask + 1);
+	u32 word = HEADER->chains + (chain_number & (CATENA_MAX_CHAINS - 1)) * sizeof(struct catena_chain) +
+		   __builtin_offsetof(struct catena_chain, wakes);
 
+	U32(word) = U32(word) + 1;
 	if (place == 0)
 		return;
-	sqe_publish(ring, place, IORING_OP_MSG_RING, IOSQE_CQE_SKIP_SUCCESS, chain->mailbox,
-		    user_data(kind, chain->ring, chain_number, 0, 0), 0, (u32)chain->result, 0, 0);
-	ring->messages++;
+	sqe_publish_futex(ring, place, IORING_OP_FUTEX_WAKE, IOSQE_CQE_SKIP_SUCCESS, word, 1,
+			  user_data(CATENA_KIND_WAKE, chain->ring, chain_number, 0, 0));
+	ring->wakes++;
+}
+
+/*
+ * The bell of a submission thread was rung, or the thread's own ring is new: waits for the next time. The completion wakes the thread, being work of its
+ * own; this request is in the queue before the thread can sleep again, because it looks at all queues after it has handled what woke it.
+ */
+static __always_inline void ring_listen(struct catena_ring __arena *ring, u32 ring_number, s32 result)
+{
+	u32 place = sqe_reserve(ring, ring->sq_mask + 1);
+	u32 word = HEADER->rings + (ring_number & (CATENA_MAX_RINGS - 1)) * sizeof(struct catena_ring) + __builtin_offsetof(struct catena_ring, bell);
+
+	if (place == 0 || (result != 0 && result != -E_AGAIN /* rung before it waited */)) {
+		ring->steering = 0; /* which user space sees: it wakes by system call */
+		return;
+	}
+	sqe_publish_futex(ring, place, IORING_OP_FUTEX_WAIT, 0, word, U32(word), user_data(CATENA_KIND_BELL, ring_number, 0, 0, 0));
 }
 
 static __always_inline void chain_finish(struct catena_chain __arena *chain, u32 chain_number)
@@ -442,9 +487,12 @@ static __always_inline void chain_finish(struct catena_chain __arena *chain, u32
 		account->drops += chain->published - chain->scanned;
 	}
 	asm volatile("" ::: "memory");
+	if (ring_at(chain->ring)->resident) {
+		*(volatile u32 __arena *)&chain->state = CATENA_CHAIN_ENDING;
+		chain_wake(chain, chain_number);
+		asm volatile("" ::: "memory");
+	}
 	*(volatile u32 __arena *)&chain->state = CATENA_CHAIN_FINISHED;
-	if (chain->mailbox >= 0)
-		chain_message(chain, chain_number, CATENA_KIND_ENDED);
 }
 
 /* There is no room and nothing in flight: some other completion of the ring will advance the chain. */
@@ -612,12 +660,12 @@ __noinline int catena_completed(u64 data, s32 result)
 	} else {
 		chain_fail(chain, index, error);
 	}
-	if (chain->mailbox >= 0) {
+	if (ring_at(chain->ring)->resident) {
 		/* the state is seen before awaited is read, as user space writes awaited before it reads the state */
 		full_barrier(chain);
 		if (*(volatile u32 __arena *)&chain->awaited == index + 1) {
 			chain->awaited = 0;
-			chain_message(chain, chain_number, CATENA_KIND_AWAITED);
+			chain_wake(chain, chain_number);
 		}
 	}
 	return catena_advance(chain_number);
@@ -640,6 +688,8 @@ __noinline int catena_dispatch(u32 ring_number, u64 data, s32 result)
 		catena_advance(chain_number);
 	} else if (kind == CATENA_KIND_RELEASE) {
 		ring->steering = 0;
+	} else if (kind == CATENA_KIND_BELL) {
+		ring_listen(ring, ring_number, result);
 	}
 	if (ring->starved) {
 		u32 starved = ring->starved - 1;

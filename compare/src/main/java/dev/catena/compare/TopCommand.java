@@ -155,7 +155,7 @@ final class TopCommand implements Callable<Integer> {
         }
         List<List<String>> ringTable = new ArrayList<>();
         ringTable.add(List.of(
-                "ring", "", "steered by", "completions", "issued", "doorbells", "messages", "missed", "ns/completion"));
+                "ring", "", "steered by", "completions", "issued", "doorbells", "wake-ups", "missed", "ns/completion"));
         for (RingAccount ring : rings) {
             ringTable.add(List.of(
                     Integer.toString(ring.ring()),
@@ -164,7 +164,7 @@ final class TopCommand implements Callable<Integer> {
                     number(ring.completions()),
                     number(ring.issued()),
                     number(ring.doorbells()),
-                    number(ring.messages()),
+                    number(ring.wakes()),
                     number(ring.missed()),
                     number(ring.programNanos() / Math.max(1, ring.completions()))));
         }

@@ -17,7 +17,7 @@ import java.util.List;
  * @param issued requests that it issued
  * @param programNanos time that it took, in nanoseconds
  * @param doorbells times that it was told to look at a chain
- * @param messages that it sent to user space
+ * @param wakes of threads that it asked for
  * @param missed completions whose predecessor it did not see
  */
 public record RingAccount(
@@ -28,7 +28,7 @@ public record RingAccount(
         long issued,
         long programNanos,
         long doorbells,
-        long messages,
+        long wakes,
         int missed) {
 
     /** The rings in use of a ring table. */
@@ -52,7 +52,7 @@ public record RingAccount(
                 ring.get(ValueLayout.JAVA_LONG, Ring.ISSUED),
                 ring.get(ValueLayout.JAVA_LONG, Ring.NANOS),
                 ring.get(ValueLayout.JAVA_LONG, Ring.DOORBELLS),
-                ring.get(ValueLayout.JAVA_LONG, Ring.MESSAGES),
+                ring.get(ValueLayout.JAVA_LONG, Ring.WAKES),
                 ring.get(ValueLayout.JAVA_INT, Ring.MISSED));
     }
 }

@@ -180,8 +180,7 @@ public final class Backend implements AutoCloseable {
 
     /** Totals over the rings now open, read from the shared memory; and how many rings Java has taken over from the program. */
     public Map<String, Long> counters() {
-        String[] names = {
-            "program.completions", "program.issued", "program.nanos", "program.doorbells", "program.messages"
+        String[] names = {"program.completions", "program.issued", "program.nanos", "program.doorbells", "program.wakes"
         };
         Map<String, Long> counters = new LinkedHashMap<>();
         for (int i = 0; i < names.length; i++) {

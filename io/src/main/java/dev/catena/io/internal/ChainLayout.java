@@ -19,7 +19,7 @@ public final class ChainLayout {
     public static final int MAX_WINDOW = 64;
     public static final int MAX_HASHED = 131072;
     public static final int LATENCY_BUCKETS = 32;
-    public static final int MESSAGE_ENTRIES = 64;
+    public static final int WAKE_ENTRIES = 64;
 
     public static final int NOP = 0;
     public static final int READ = 1;
@@ -55,17 +55,18 @@ public final class ChainLayout {
 
     public static final int CHAIN_IDLE = 0;
     public static final int CHAIN_RUNNING = 1;
-    public static final int CHAIN_FINISHED = 2;
+    public static final int CHAIN_ENDING = 2;
+    public static final int CHAIN_FINISHED = 3;
 
     public static final int LOOPS = 1;
 
     public static final long TAG = 0xCA7EL;
     public static final int KIND_STEP = 1;
     public static final int KIND_DOORBELL = 2;
-    public static final int KIND_ENDED = 3;
+    public static final int KIND_WAKE = 3;
     public static final int KIND_REGISTER = 4;
     public static final int KIND_RELEASE = 5;
-    public static final int KIND_AWAITED = 6;
+    public static final int KIND_BELL = 6;
 
     /** {@link Ring#WAITING} of a ring whose thread stays in the kernel. */
     public static final int WAITING_ALWAYS = -1;
@@ -112,11 +113,12 @@ public final class ChainLayout {
         public static final int REGISTERED = 36;
         public static final int STEERING = 40;
         public static final int WAITING = 44;
+        public static final int BELL = 48;
         public static final int COMPLETIONS = 128;
         public static final int ISSUED = 136;
         public static final int NANOS = 144;
         public static final int DOORBELLS = 152;
-        public static final int MESSAGES = 160;
+        public static final int WAKES = 160;
         public static final int NOW = 168;
         public static final int MISSED = 176;
         public static final int STARVED = 180;
@@ -174,10 +176,9 @@ public final class ChainLayout {
         public static final int SEALED = 12;
         public static final int WINDOW = 16;
         public static final int RING = 20;
-        public static final int MAILBOX = 24;
-        public static final int AWAITED = 28;
-        public static final int ACCOUNT = 32;
-        public static final int FLAGS = 36;
+        public static final int AWAITED = 24;
+        public static final int ACCOUNT = 28;
+        public static final int FLAGS = 32;
         public static final int STARTED_AT = 40;
         public static final int STATE = 64;
         public static final int DRY = 68;
@@ -185,6 +186,7 @@ public final class ChainLayout {
         public static final int FAILED_STEP = 76;
         public static final int STARVED = 80;
         public static final int DEFERRED = 84;
+        public static final int WAKES = 88;
         public static final int IN_FLIGHT = 128;
         public static final int SCANNED = 132;
         public static final int BUDGET = 136;

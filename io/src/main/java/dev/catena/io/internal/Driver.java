@@ -6,7 +6,7 @@ package dev.catena.io.internal;
  * flight and its one completion was taken.
  */
 public interface Driver extends AutoCloseable {
-    /** Begins to run an idle chain: what is published, in order. Sets the chain's {@code ring} and {@code mailbox}. */
+    /** Begins to run an idle chain: what is published, in order. Sets the chain's {@code ring}. */
     void start(int chain);
 
     /** More steps were published, or the chain was sealed. */

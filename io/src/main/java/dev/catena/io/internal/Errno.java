@@ -19,8 +19,8 @@ public final class Errno {
     public static final int ENOSPC = 28;
     public static final int ELOOP = 40;
     public static final int ENODATA = 61;
-    public static final int ETIME = 62;
     public static final int EBADMSG = 74;
+    public static final int ETIMEDOUT = 110;
 
     private static final MethodHandle STRERROR = Linker.nativeLinker()
             .downcallHandle(

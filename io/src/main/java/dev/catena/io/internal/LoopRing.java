@@ -21,11 +21,13 @@ final class LoopRing extends ResidentRing {
     private static final int COMPLETIONS = 4096;
 
     private final Thread thread;
+    private final Ring sender;
     private volatile boolean closing;
 
     private LoopRing(Steering steering, Watchdog watchdog) {
         super(steering, new Ring(steering.memory(), ENTRIES, COMPLETIONS, steering.setupFlags(true)), watchdog);
         thread = Thread.currentThread();
+        sender = new Ring(memory, 1, 2, 0);
     }
 
     /** Starts the thread, which makes the ring. */
@@ -66,16 +68,17 @@ final class LoopRing extends ResidentRing {
             }
             if (!isTakenOver()) {
                 takeOver();
-                wakeWaiters(ring);
+                wakeWaiters();
             }
             reap();
         }
     }
 
     @Override
-    boolean advance(int chain, Ring mailbox) {
-        send(KIND_DOORBELL, chain, mailbox);
-        return false;
+    void advance(int chain) {
+        synchronized (sender) {
+            send(KIND_DOORBELL, chain, sender);
+        }
     }
 
     @Override
@@ -91,10 +94,11 @@ final class LoopRing extends ResidentRing {
     @Override
     public void close() {
         closing = true;
-        try (Ring mailbox = new Ring(memory, 1, 2, 0)) {
-            send(KIND_RELEASE, 0, mailbox);
+        synchronized (sender) {
+            send(KIND_RELEASE, 0, sender);
         }
         Threads.end(thread);
         super.close();
+        sender.close();
     }
 }

@@ -32,7 +32,6 @@ final class PortableDriver implements Driver, Interpreter.Requests {
     @Override
     public void start(int chain) {
         long at = memory.chain(chain);
-        memory.setInt(at + Chain.MAILBOX, -1);
         memory.setIntRelease(at + Chain.STATE, CHAIN_RUNNING);
         publish(chain);
     }

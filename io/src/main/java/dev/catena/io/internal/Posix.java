@@ -30,6 +30,9 @@ public final class Posix {
     public static final int O_CLOEXEC = 0x80000;
     public static final int O_DIRECT = System.getProperty("os.arch").equals("aarch64") ? 0x10000 : 0x4000;
 
+    private static final int SYS_FUTEX = System.getProperty("os.arch").equals("aarch64") ? 98 : 202;
+    private static final int FUTEX_WAIT_PRIVATE = 128;
+    private static final int FUTEX_WAKE_PRIVATE = 129;
     private static final int SYS_IO_URING_SETUP = 425;
     private static final int SYS_IO_URING_ENTER = 426;
     private static final int SYS_IO_URING_REGISTER = 427;
@@ -138,6 +141,20 @@ public final class Posix {
     /** posix_fadvise(2) POSIX_FADV_RANDOM for the whole file: no read-ahead. */
     public static int adviseRandom(int fd) {
         return -callInt(FADVISE, fd, 0, 0, 1);
+    }
+
+    /**
+     * futex(2) FUTEX_WAIT_PRIVATE: sleeps while the u32 at {@code address} is {@code value}, as long as {@code timeout} at most.
+     *
+     * @param timeout a struct timespec
+     */
+    static int futexWait(long address, int value, MemorySegment timeout) {
+        return (int) call(SYSCALL, SYS_FUTEX, address, FUTEX_WAIT_PRIVATE, value, timeout.address(), 0, 0);
+    }
+
+    /** futex(2) FUTEX_WAKE_PRIVATE of one who sleeps on the u32 at {@code address}. */
+    static int futexWake(long address) {
+        return (int) call(SYSCALL, SYS_FUTEX, address, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
     }
 
     /** io_uring_setup(2); a descriptor. */

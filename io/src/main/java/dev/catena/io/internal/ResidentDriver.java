@@ -4,38 +4,40 @@ import static dev.catena.io.internal.ChainLayout.*;
 
 import dev.catena.io.internal.ChainLayout.Chain;
 import dev.catena.io.internal.ChainLayout.Step;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A lane of the resident placement: chains run on a {@link ResidentRing}, steered in the kernel from first to last;
- * this lane's mailbox, a plain ring of its own, gets one completion when a chain has finished, and one for a step that
- * is waited for.
+ * A lane of the resident placement: chains run on a {@link ResidentRing}, steered in the kernel from first to last. Who waits for a chain sleeps on a
+ * word of the chain, a futex; the program has the kernel wake it when the chain has ended or the step that is waited for is done. To wait is: read the word,
+ * look at what is waited for, sleep while the word has the value read. Why nobody sleeps too long: see the invariants in {@code chain.bpf.h}.
  *
- * <p>Should Java take the ring over, a message wakes who waits. One that was lost is made up for when the waiting has taken too long.
+ * <p>Should Java take the ring over, it wakes who waits. A wake-up that found no place is made up for when the waiting has taken too long.
  */
 final class ResidentDriver implements Driver {
-    private static final int ENTRIES = 8;
-    private static final long PATIENCE_MILLIS = 10_000;
+    private static final long PATIENCE_SECONDS = 10;
+    /** PATIENCE_SECONDS as a struct timespec. */
+    private static final MemorySegment PATIENCE =
+            Arena.global().allocateFrom(ValueLayout.JAVA_LONG, PATIENCE_SECONDS, 0);
+
     private static final long POLL_NANOS = 100_000;
 
     private final SharedMemory memory;
     private final ResidentRing resident;
-    private final Ring mailbox;
-    private int finishMessages;
 
     ResidentDriver(SharedMemory memory, ResidentRing resident) {
         this.memory = memory;
         this.resident = resident;
-        this.mailbox = new Ring(memory, ENTRIES, 64, 0);
     }
 
     @Override
     public void start(int chain) {
         long at = memory.chain(chain);
         memory.setInt(at + Chain.RING, resident.number());
-        memory.setInt(at + Chain.MAILBOX, mailbox.descriptor());
         memory.setIntRelease(at + Chain.STATE, CHAIN_RUNNING);
-        advance(chain);
+        resident.advance(chain);
     }
 
     @Override
@@ -44,25 +46,25 @@ final class ResidentDriver implements Driver {
         // Steps in flight: whoever handles the next completion sees what was published. So does who made it dry, if in
         // time.
         if (memory.getIntVolatile(dry) != 0 && memory.getAndSetInt(dry, 0) != 0) {
-            advance(chain);
-        }
-    }
-
-    private void advance(int chain) {
-        if (resident.advance(chain, mailbox)) {
-            finishMessages++;
+            resident.advance(chain);
         }
     }
 
     @Override
     public void await(int chain) {
-        while (!isFinished(chain) || (finishMessages == 0 && !resident.isTakenOver())) {
-            if (waitForMessage() && isFinished(chain)) {
-                resident.watchdog.lostMessages.incrementAndGet(); // there was no room for it
-                break;
-            }
+        long at = memory.chain(chain);
+        boolean late = false;
+        int seen = memory.getIntAcquire(at + Chain.WAKES);
+        while (memory.getIntAcquire(at + Chain.STATE) < CHAIN_ENDING) {
+            late = sleep(at, seen);
+            seen = memory.getIntAcquire(at + Chain.WAKES);
         }
-        finishMessages = 0;
+        count(late);
+        // The program is writing its last request, which takes no longer than this thread took to see that; unless it
+        // was interrupted.
+        while (memory.getIntAcquire(at + Chain.STATE) != CHAIN_FINISHED) {
+            Thread.yield();
+        }
     }
 
     @Override
@@ -72,50 +74,39 @@ final class ResidentDriver implements Driver {
         if (memory.getIntAcquire(state) >= STEP_DONE) {
             return;
         }
+        boolean late = false;
         memory.setIntVolatile(at + Chain.AWAITED, index + 1);
-        while (memory.getIntVolatile(state) < STEP_DONE && !isFinished(chain)) {
-            waitForMessage();
+        int seen = memory.getIntAcquire(at + Chain.WAKES);
+        while (memory.getIntVolatile(state) < STEP_DONE && memory.getIntAcquire(at + Chain.STATE) < CHAIN_ENDING) {
+            late = sleep(at, seen);
+            seen = memory.getIntAcquire(at + Chain.WAKES);
         }
+        count(late);
         memory.setInt(at + Chain.AWAITED, 0);
     }
 
-    private boolean isFinished(int chain) {
-        return memory.getIntAcquire(memory.chain(chain) + Chain.STATE) == CHAIN_FINISHED;
-    }
-
-    /** Waits for a message, or until it is time to look; true if none came in that time. */
-    private boolean waitForMessage() {
+    /** Sleeps until the word is not {@code seen}, or it is time to look; true if nobody woke this thread for long. */
+    private boolean sleep(long chain, int seen) {
         if (resident.isTakenOver()) {
             resident.poll();
             LockSupport.parkNanos(POLL_NANOS);
-            takeMessages();
             return false;
         }
-        int result = mailbox.hasCompletion() ? 0 : mailbox.await(0, PATIENCE_MILLIS);
-        boolean late = result == -Errno.ETIME;
-        if (result < 0 && !late && result != -Errno.EINTR && result != -Errno.EAGAIN) {
-            throw new RingException("io_uring_enter", -result);
+        int result = Posix.futexWait(memory.base() + chain + Chain.WAKES, seen, PATIENCE);
+        if (result < 0 && result != -Errno.ETIMEDOUT && result != -Errno.EINTR && result != -Errno.EAGAIN) {
+            throw new RingException("futex", -result);
         }
-        takeMessages();
-        return late;
+        return result == -Errno.ETIMEDOUT;
     }
 
-    private void takeMessages() {
-        while (mailbox.hasCompletion()) {
-            long data = mailbox.completionData();
-            int result = mailbox.completionResult();
-            mailbox.takeCompletion();
-            if (kind(data) == KIND_ENDED) {
-                finishMessages++;
-            } else if (result < 0 && kind(data) != KIND_AWAITED) {
-                throw new RingException("message to the resident ring", -result);
-            }
+    private void count(boolean late) {
+        if (late) {
+            resident.watchdog.lostWakes.incrementAndGet();
         }
     }
 
     @Override
     public void close() {
         resident.leave();
-        mailbox.close();
     }
 }

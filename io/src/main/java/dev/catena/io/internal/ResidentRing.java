@@ -44,7 +44,7 @@ abstract class ResidentRing implements AutoCloseable, Interpreter.Requests {
         return number;
     }
 
-    /** Whether Java steers, and no messages come. */
+    /** Whether Java steers, and nobody is woken. */
     final boolean isTakenOver() {
         return takenOver;
     }
@@ -52,27 +52,29 @@ abstract class ResidentRing implements AutoCloseable, Interpreter.Requests {
     /**
      * Has a chain looked at that has nothing in flight: it was started, steps were published, or it was sealed.
      *
-     * @param mailbox a ring of the caller
-     * @return whether that ended it: then no message comes
      */
-    abstract boolean advance(int chain, Ring mailbox);
+    abstract void advance(int chain);
 
-    /** A message that completes on this ring. */
-    final void send(int kind, int chain, Ring mailbox) {
-        mailbox.message(ring.descriptor(), userData(kind, number, chain, 0, 0));
-        int result = mailbox.enter(1, 0);
+    /** A message that completes on this ring, sent by way of {@code sender}, which nobody else uses meanwhile. */
+    final void send(int kind, int chain, Ring sender) {
+        sender.message(ring.descriptor(), userData(kind, number, chain, 0, 0));
+        int result = sender.enter(1, 0);
+        if (sender.hasCompletion()) {
+            result = sender.completionResult();
+            sender.takeCompletion();
+        }
         if (result < 0 && result != -Errno.EINTR) {
-            throw new RingException("io_uring_enter", -result);
+            throw new RingException("a message to the resident ring", -result);
         }
     }
 
-    /** Sends a message to whoever may be waiting for one that will not come. */
-    final void wakeWaiters(Ring sender) {
+    /** Wakes whoever waits for chains of this ring, to see that it was taken over. */
+    final void wakeWaiters() {
         for (int chain = 0; chain < MAX_CHAINS; chain++) {
             long at = memory.chain(chain);
-            if (memory.getIntVolatile(at + Chain.STATE) == CHAIN_RUNNING && memory.getInt(at + Chain.RING) == number) {
-                sender.message(memory.getInt(at + Chain.MAILBOX), userData(KIND_AWAITED, number, chain, 0, 0));
-                sender.enter(sender.pending(), 0);
+            if (memory.getIntVolatile(at + Chain.STATE) != CHAIN_IDLE && memory.getInt(at + Chain.RING) == number) {
+                int unused = memory.getAndAddInt(at + Chain.WAKES, 1);
+                Posix.futexWake(memory.base() + at + Chain.WAKES);
             }
         }
     }
@@ -115,7 +117,7 @@ abstract class ResidentRing implements AutoCloseable, Interpreter.Requests {
 
     @Override
     public final boolean hasRoom(int inFlight) {
-        return ring.hasRoom(inFlight, MESSAGE_ENTRIES);
+        return ring.hasRoom(inFlight, WAKE_ENTRIES);
     }
 
     @Override

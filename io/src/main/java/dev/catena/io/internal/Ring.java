@@ -4,6 +4,7 @@ import dev.catena.io.internal.ChainLayout.File;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,7 +36,6 @@ final class Ring implements AutoCloseable {
 
     private static final int ENTER_GETEVENTS = 1;
     private static final int ENTER_SQ_WAKEUP = 1 << 1;
-    private static final int ENTER_EXT_ARG = 1 << 3;
     private static final int SQ_NEED_WAKEUP = 1;
     private static final int REGISTER_PROBE = 8;
 
@@ -64,8 +64,6 @@ final class Ring implements AutoCloseable {
     private final long cqes;
     private final int sqEntries;
     private final int cqMask;
-    private final Arena arena = Arena.ofShared();
-    private final MemorySegment wait;
     private boolean closed;
     private boolean held;
     private int heldTail;
@@ -85,47 +83,44 @@ final class Ring implements AutoCloseable {
         this.memory = memory;
         queues = memory.allocateControl(1024 + (long) completions * CQE_BYTES, OWNER);
         sqes = memory.allocateControl((long) entries * SQE_BYTES, OWNER);
-        MemorySegment params = arena.allocate(120, 8);
-        params.set(ValueLayout.JAVA_INT, 4, completions);
-        params.set(
-                ValueLayout.JAVA_INT,
-                8,
-                flags
-                        | SETUP_CQSIZE
-                        | SETUP_SUBMIT_ALL
-                        | SETUP_NO_MMAP
-                        | SETUP_NO_SQARRAY
-                        | (sharer == null ? 0 : SETUP_ATTACH_WQ));
-        params.set(ValueLayout.JAVA_INT, 16, idleMillis);
-        params.set(ValueLayout.JAVA_INT, 24, sharer == null ? 0 : sharer.descriptor);
-        params.set(ValueLayout.JAVA_LONG, 40 + 32, memory.base() + sqes);
-        params.set(ValueLayout.JAVA_LONG, 80 + 32, memory.base() + queues);
-        descriptor = Posix.ringSetup(entries, params);
-        if (descriptor < 0) {
-            arena.close();
-            memory.free(queues);
-            memory.free(sqes);
-            throw new RingException("io_uring_setup", -descriptor);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment params = arena.allocate(120, 8);
+            params.set(ValueLayout.JAVA_INT, 4, completions);
+            params.set(
+                    ValueLayout.JAVA_INT,
+                    8,
+                    flags
+                            | SETUP_CQSIZE
+                            | SETUP_SUBMIT_ALL
+                            | SETUP_NO_MMAP
+                            | SETUP_NO_SQARRAY
+                            | (sharer == null ? 0 : SETUP_ATTACH_WQ));
+            params.set(ValueLayout.JAVA_INT, 16, idleMillis);
+            params.set(ValueLayout.JAVA_INT, 24, sharer == null ? 0 : sharer.descriptor);
+            params.set(ValueLayout.JAVA_LONG, 40 + 32, memory.base() + sqes);
+            params.set(ValueLayout.JAVA_LONG, 80 + 32, memory.base() + queues);
+            descriptor = Posix.ringSetup(entries, params);
+            if (descriptor < 0) {
+                memory.free(queues);
+                memory.free(sqes);
+                throw new RingException("io_uring_setup", -descriptor);
+            }
+            sqHead = queues + params.get(ValueLayout.JAVA_INT, 40);
+            sqTail = queues + params.get(ValueLayout.JAVA_INT, 44);
+            sqFlags = queues + params.get(ValueLayout.JAVA_INT, 56);
+            cqHead = queues + params.get(ValueLayout.JAVA_INT, 80);
+            cqTail = queues + params.get(ValueLayout.JAVA_INT, 84);
+            cqes = queues + params.get(ValueLayout.JAVA_INT, 100);
+            sqEntries = params.get(ValueLayout.JAVA_INT, 0);
+            cqMask = params.get(ValueLayout.JAVA_INT, 4) - 1;
         }
-        sqHead = queues + params.get(ValueLayout.JAVA_INT, 40);
-        sqTail = queues + params.get(ValueLayout.JAVA_INT, 44);
-        sqFlags = queues + params.get(ValueLayout.JAVA_INT, 56);
-        cqHead = queues + params.get(ValueLayout.JAVA_INT, 80);
-        cqTail = queues + params.get(ValueLayout.JAVA_INT, 84);
-        cqes = queues + params.get(ValueLayout.JAVA_INT, 100);
-        sqEntries = params.get(ValueLayout.JAVA_INT, 0);
-        cqMask = params.get(ValueLayout.JAVA_INT, 4) - 1;
-        wait = arena.allocate(
-                24 + 16, 8); // struct io_uring_getevents_arg {sigmask, sigmask_sz, min_wait, ts}, struct timespec
-        wait.set(ValueLayout.JAVA_INT, 8, 8);
-        wait.set(ValueLayout.JAVA_LONG, 16, wait.address() + 24);
     }
 
     /** Throws a {@link RingException} unless the kernel knows all that steps do: since Linux 6.9. */
     static void requireOperations(SharedMemory memory) {
-        try (Ring ring = new Ring(memory, 1, 2, 0)) {
-            MemorySegment probe =
-                    ring.arena.allocate(16, 8); // struct io_uring_probe without operations: {u8 last_op; ...}
+        try (Ring ring = new Ring(memory, 1, 2, 0);
+                Arena arena = Arena.ofConfined()) {
+            MemorySegment probe = arena.allocate(16, 8); // struct io_uring_probe without operations: {u8 last_op; ...}
             int result = Posix.ringRegister(ring.descriptor, REGISTER_PROBE, probe, 0);
             if (result < 0 || Byte.toUnsignedInt(probe.get(ValueLayout.JAVA_BYTE, 0)) < OP_FTRUNCATE) {
                 throw new RingException("io_uring without ftruncate", Errno.EINVAL);
@@ -255,17 +250,15 @@ final class Ring implements AutoCloseable {
         return Posix.ringEnter(descriptor, submit, 0, ENTER_GETEVENTS, 0, 0);
     }
 
-    /** Waits for one completion, {@code millis} at most. One thread at a time. */
-    int await(int submit, long millis) {
-        wait.set(ValueLayout.JAVA_LONG, 24, millis / 1000);
-        wait.set(ValueLayout.JAVA_LONG, 32, millis % 1000 * 1_000_000);
-        return Posix.ringEnter(descriptor, submit, 1, ENTER_GETEVENTS | ENTER_EXT_ARG, wait.address(), 24);
+    /** Whether the submission thread sleeps, or is about to, and may not have seen what was written before: then it has to be woken. */
+    boolean needsWakeup() {
+        VarHandle.fullFence(); // the SQ tail, whoever wrote it, before the flags
+        return (memory.getIntAcquire(sqFlags) & SQ_NEED_WAKEUP) != 0;
     }
 
-    /** Wakes the submission thread if it sleeps; whether that took a system call. */
+    /** Wakes the submission thread by this ring if it sleeps; whether that took a system call. */
     boolean wake() {
-        java.lang.invoke.VarHandle.fullFence(); // the SQ tail, whoever wrote it, before the flags
-        if ((memory.getIntAcquire(sqFlags) & SQ_NEED_WAKEUP) == 0) {
+        if (!needsWakeup()) {
             return false;
         }
         Posix.ringEnter(descriptor, 0, 0, ENTER_SQ_WAKEUP, 0, 0);
@@ -279,6 +272,5 @@ final class Ring implements AutoCloseable {
         }
         closed = true;
         Posix.close(descriptor);
-        arena.close();
     }
 }

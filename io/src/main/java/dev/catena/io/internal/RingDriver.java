@@ -52,7 +52,6 @@ final class RingDriver implements Driver, Interpreter.Requests {
     public void start(int chain) {
         long at = memory.chain(chain);
         memory.setInt(at + Chain.RING, number);
-        memory.setInt(at + Chain.MAILBOX, -1);
         memory.setIntRelease(at + Chain.STATE, CHAIN_RUNNING);
         interpreter.advance(chain);
     }

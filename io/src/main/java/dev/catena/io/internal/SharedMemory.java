@@ -299,6 +299,11 @@ public final class SharedMemory implements AutoCloseable {
         return (int) INT.getAndSet(segment, offset, value);
     }
 
+    /** Adds to an aligned u32, with full barriers. */
+    int getAndAddInt(long offset, int value) {
+        return (int) INT.getAndAdd(segment, offset, value);
+    }
+
     /** Exchanges an aligned u64, with full barriers. */
     long getAndSetLong(long offset, long value) {
         return (long) LONG.getAndSet(segment, offset, value);

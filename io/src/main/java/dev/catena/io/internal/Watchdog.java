@@ -9,12 +9,12 @@ final class Watchdog {
     final AtomicLong handOvers = new AtomicLong();
     /** Submission threads that slept though there was work. */
     final AtomicLong wakeUps = new AtomicLong();
-    /** Ends of chains for which no message came. */
-    final AtomicLong lostMessages = new AtomicLong();
+    /** What a thread waited for, for long, and was there though nobody woke it. */
+    final AtomicLong lostWakes = new AtomicLong();
 
     void addTo(Map<String, Long> counters) {
         counters.put("watchdog.hand-overs", handOvers.get());
         counters.put("watchdog.wake-ups", wakeUps.get());
-        counters.put("watchdog.lost-messages", lostMessages.get());
+        counters.put("watchdog.lost-wakes", lostWakes.get());
     }
 }

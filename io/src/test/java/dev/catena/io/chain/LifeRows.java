@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.locks.LockSupport;
 
 /** Rows: chains that grow, many lanes, and ends of every kind: closed, killed, left by the program. */
 final class LifeRows {
@@ -16,6 +18,7 @@ final class LifeRows {
     static void addTo(Conformance.Table table) {
         table.row("growing-chain", LifeRows::growing);
         table.row("growing-chain-of-a-million-steps", LifeRows::million);
+        table.row("woken-after-pauses", LifeRows::pauses);
         table.row("64-lanes-at-once", LifeRows::manyLanes);
         table.row("lanes-of-many-threads", LifeRows::manyThreads);
         table.row("threads-come-and-go", LifeRows::threads);
@@ -88,6 +91,38 @@ final class LifeRows {
             Check.equal(reads * BLOCK, result.bytes(), "bytes");
             Check.equal(reads * Fixture.hash(content, 0, BLOCK, 0), result.sum(), "sum");
             Check.equal(steps, Fixture.issued(result), "requests");
+        }
+    }
+
+    /**
+     * Begins a chain, adds to one that has run dry, and waits for both, after pauses in which whoever submits has gone to sleep, or is about to:
+     * nobody has to be woken a second time, but for some that a busy machine left asleep for long.
+     */
+    private static void pauses(Fixture on) throws IOException {
+        int rounds = Fixture.scaled(200, 10);
+        byte[] content = Fixture.random(2 * BLOCK, 72);
+        long sum = Fixture.hash(content, 0, BLOCK, 0) + Fixture.hash(content, BLOCK, BLOCK, BLOCK);
+        Random random = new Random(Fixture.SEED);
+        Chain chain = on.chain;
+        Map<String, Long> before = on.runtime.counters();
+        try (ChainFile source = on.source(content)) {
+            for (int i = 0; i < rounds; i++) {
+                LockSupport.parkNanos(random.nextInt(12_000_000));
+                chain.begin();
+                chain.read(source, on.region, 0, BLOCK, 0).accumulate();
+                chain.start();
+                chain.awaitStep(0);
+                LockSupport.parkNanos(random.nextInt(12_000_000));
+                chain.read(source, on.region, 0, BLOCK, BLOCK).accumulate();
+                chain.seal();
+                Check.equal(sum, chain.await().throwIfFailed().sum(), "sum");
+            }
+        }
+        for (Map.Entry<String, Long> counter : on.runtime.counters().entrySet()) {
+            if (counter.getKey().startsWith("watchdog.")) {
+                long more = counter.getValue() - before.get(counter.getKey());
+                Check.that(more <= rounds / 10, counter.getKey() + " acted " + more + " times");
+            }
         }
     }
 
