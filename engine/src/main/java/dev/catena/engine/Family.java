@@ -394,7 +394,12 @@ final class Family implements DbIterator.Owner, AutoCloseable {
      * writers are slowed down before it, and not stopped by it.
      */
     private long fullBytes() {
-        return Math.min(options.memtableBytes(), store.bufferBytes() / options.memtables() / 8 * 7);
+        return Math.min(options.memtableBytes(), memtableShare() / 8 * 7);
+    }
+
+    /** What each memtable may take if there are as many as there may be. */
+    private long memtableShare() {
+        return store.bufferBytes() / options.memtables();
     }
 
     /** Whether the active memtable may be sealed. */
@@ -405,7 +410,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
     /** A successor for the memtable. */
     Memtable newMemtable() {
         return new Memtable(
-                options.memtableBytes(),
+                Math.min(options.memtableBytes(), memtableShare()),
                 store.account,
                 order,
                 store.keyChecksums ? store.path : null,

@@ -12,9 +12,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** One budget for all memory of a store: the cache gives way to memtables, compaction and iterators, and gets it back. */
 final class MemoryBudgetTest {
@@ -155,6 +159,66 @@ final class MemoryBudgetTest {
             }
             long each = (of(db, "memtables") - before) / 10;
             assertTrue(each <= 64 << 10, "an empty memtable has " + each + " bytes");
+        }
+    }
+
+    /** Merges once a latch is open; the flush thread does. */
+    private record Waiting(CountDownLatch flushing, CountDownLatch flush) implements MergeOperator {
+        @Override
+        public String name() {
+            return "waiting";
+        }
+
+        @Override
+        public byte[] merge(byte[] key, byte @Nullable [] base, List<byte[]> operands) {
+            flushing.countDown();
+            try {
+                assertTrue(flush.await(60, TimeUnit.SECONDS));
+            } catch (InterruptedException e) {
+                throw new AssertionError(e);
+            }
+            return operands.getLast();
+        }
+    }
+
+    /** As many as there may be, all full: so writers are slowed down by the last one, and not stopped by what all may take. */
+    @ParameterizedTest
+    @ValueSource(ints = {2, 4})
+    void fullMemtablesTakeLessThanAllMay(int memtables) throws Exception {
+        long most = 8 << 20;
+        Waiting waiting = new Waiting(new CountDownLatch(1), new CountDownLatch(1));
+        Options options = Options.defaults()
+                .withMergeOperator(waiting)
+                .withMemtables(memtables)
+                .withMemtableBytes(most / 2) // more than is left for each when there are four
+                .withWriteBufferBytes(most);
+        try (Db db = Db.open(directory, options);
+                AutoCloseable _ = waiting.flush::countDown) {
+            long empty = of(db, "memtables");
+            db.put(key(0), key(0));
+            db.merge(key(0), key(1));
+            long full = 0;
+            int sealed = 0;
+            for (int i = 1; sealed < memtables - 1; i++) {
+                db.put(key(i), new byte[VALUE_BYTES]);
+                if (db.stats().memory().immutableMemtables() > sealed) {
+                    sealed++;
+                    full = db.stats().memory().immutableBytes() / sealed;
+                    long taken = (of(db, "memtables") - empty) / sealed;
+                    assertTrue(
+                            taken * memtables < most,
+                            taken + " bytes for the memtable that was sealed as number " + sealed);
+                }
+            }
+            assertTrue(waiting.flushing.await(60, TimeUnit.SECONDS));
+            assertTrue(full * memtables > 0.8 * most, full + " bytes in a full memtable");
+            assertEquals(0, db.stats().stalls());
+            for (int i = 0; db.stats().memory().memtableBytes() < 0.95 * full; i++) {
+                db.put(key(-i), new byte[VALUE_BYTES]);
+            }
+            assertTrue(db.stats().stalls() > 0, "nobody was slowed down");
+            assertTrue(
+                    of(db, "memtables") < most, () -> "all took " + db.stats().memory());
         }
     }
 
