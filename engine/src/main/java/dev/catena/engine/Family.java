@@ -1,6 +1,7 @@
 package dev.catena.engine;
 
 import dev.catena.engine.compaction.Compactor;
+import dev.catena.engine.compaction.TableEnds;
 import dev.catena.engine.compaction.TableWriter;
 import dev.catena.engine.entry.EntryChecksum;
 import dev.catena.engine.entry.InternalIterator;
@@ -711,7 +712,7 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                     entries,
                     full.memtable.allRangeDeletions(),
                     (key, length) -> true,
-                    Long.MAX_VALUE,
+                    TableEnds.never(),
                     full.memtable.memoryBytes(),
                     false,
                     TableWriter.Copier.NONE,

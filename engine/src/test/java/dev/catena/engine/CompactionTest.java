@@ -7,10 +7,13 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.catena.engine.version.TableFile;
+import dev.catena.engine.version.Version;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -98,6 +101,85 @@ class CompactionTest {
         try (Db db = Db.open(directory, smaller)) {
             long last = db.stats().levels().get(6).bytes();
             assertEquals(List.of(0L, 0L, 0L, 128L << 10, last / 10), limits(db));
+        }
+    }
+
+    /** So a table goes down with those that share keys with it, and its neighbour not with the same once more. */
+    @Test
+    void tablesEndWhereThoseBelowEnd() {
+        Random random = random();
+        Options options = small().withCompression(Compression.NONE).withMaxSubcompactions(1);
+        try (Db db = Db.open(directory, options)) {
+            fill(db, random, 100_000);
+            db.compact();
+            overwrite(db, random, 8);
+            awaitNothingUrgent(db);
+            Version version = db.family.versions.retainCurrent();
+            try {
+                List<TableFile> tables = version.level(5);
+                assertTrue(tables.size() > 2, tables.size() + " tables");
+                for (int i = 1; i < tables.size(); i++) {
+                    byte[] end = tables.get(i - 1).meta().largest();
+                    byte[] begin = tables.get(i).meta().smallest();
+                    assertTrue(version.level(6).stream()
+                            .map(table -> table.meta().largest())
+                            .anyMatch(each ->
+                                    Arrays.compareUnsigned(each, end) >= 0 && Arrays.compareUnsigned(each, begin) < 0));
+                    long bytes = tables.get(i - 1).meta().bytes();
+                    assertTrue(bytes > 120 << 10 && bytes < 280 << 10, bytes + " bytes");
+                }
+            } finally {
+                version.release();
+            }
+        }
+    }
+
+    /** More tables of level 0 make its compaction cheaper, and a fuller level below it dearer. */
+    @Test
+    void aLevelThatIsTooFullGoesDownBeforeLevelZeroGoesIntoIt() {
+        Random random = random();
+        Options patient = small().withCompression(Compression.NONE).withLevelZeroTrigger(16);
+        try (Db db = Db.open(directory, patient.withLevelOneBytes(5 << 19))) {
+            fill(db, random, 100_000);
+            db.compact();
+            for (int i = 0; i < 2; i++) {
+                overwrite(db, random, 16);
+                awaitNothingUrgent(db);
+            }
+            overwrite(db, random, 14);
+            assertEquals(14, db.stats().levels().getFirst().tables());
+        }
+        List<StoreEvent.Compaction> begun = new CopyOnWriteArrayList<>();
+        Options eager = patient.withLevelZeroTrigger(4).withListener(new StoreListener() {
+            @Override
+            public void began(StoreEvent event) {
+                if (event instanceof StoreEvent.Compaction compaction) {
+                    begun.add(compaction);
+                }
+            }
+        });
+        try (Db db = Db.open(directory, eager)) {
+            awaitNothingUrgent(db);
+        }
+        assertEquals(5, begun.getFirst().level(), begun.getFirst().reason());
+        assertTrue(begun.stream().anyMatch(compaction -> compaction.level() == 0));
+    }
+
+    /** As many tables of level 0. */
+    private static void overwrite(Db db, Random random, int tables) {
+        byte[] value = new byte[100];
+        for (int table = 0; table < tables; table++) {
+            for (int i = 0; i < 900; i++) {
+                random.nextBytes(value);
+                db.put(key(random.nextInt(100_000)), value);
+            }
+            db.flush();
+        }
+    }
+
+    private static void awaitNothingUrgent(Db db) {
+        while (db.stats().levels().stream().anyMatch(level -> level.level() < 6 && level.fill() >= 1)) {
+            LockSupport.parkNanos(1_000_000);
         }
     }
 

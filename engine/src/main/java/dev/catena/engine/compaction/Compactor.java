@@ -307,6 +307,8 @@ public final class Compactor {
                 : KeyPart.of(read, versions.order(), options.maxSubcompactions(), PART_TABLES * options.tableBytes());
         long tableBytes = compaction.output() == 0 ? Long.MAX_VALUE : options.tableBytes();
         boolean lastLevel = compaction.output() == version.levels() - 1;
+        List<byte[]> endsBelow = (lastLevel ? List.<TableFile>of() : version.level(compaction.output() + 1))
+                .stream().map(table -> table.meta().largest()).toList();
         Subcompactions<KeyPart> work = new Subcompactions<>(parts);
         List<TableFile> written = work.run(
                 part -> {
@@ -326,7 +328,7 @@ public final class Compactor {
                                 input,
                                 part.of(ranges),
                                 compaction.below(version),
-                                tableBytes,
+                                TableEnds.at(tableBytes, versions.order(), endsBelow),
                                 read.bytes() / parts.size(),
                                 lastLevel,
                                 scans,

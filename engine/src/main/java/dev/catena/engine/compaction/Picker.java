@@ -21,7 +21,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>By size.</b> Level 0 scores its table count by the trigger, the others their bytes by what they may hold ({@link LevelSizes}). The
  * level with the highest score from 1 up is compacted: level 0 with all its tables; another level with the table that has the
- * least below it to be rewritten, for its size. To these come the tables of the level below whose keys overlap.
+ * least below it to be rewritten, for its size. To these come the tables of the level below whose keys overlap. What level 0 has beyond its
+ * trigger counts little: with more tables it goes down the cheaper, and into a level that is too full the dearer; writers
+ * hardly mind until it has five times the trigger.
  *
  * <p><b>Deletions</b> weigh as much as what they delete, about: an entry of the last level each. So tables with many go down before
  * others, and when the sizes alone would not ask for it. In the last level what no snapshot sees any more is dropped by merging a table with
@@ -41,6 +43,9 @@ final class Picker {
 
     /** A table of the last level is rewritten when it has more than one entry in so many that nobody sees. */
     private static final int GARBAGE = 10;
+
+    /** How many tables of level 0 beyond its trigger weigh as much as one of those before. */
+    private static final double PATIENCE = 8;
 
     private final Version version;
     private final Options options;
@@ -114,11 +119,13 @@ final class Picker {
     }
 
     private double score(int level) {
-        return level == 0
-                ? Math.max(
-                        (double) version.levelZeroTables() / options.levelZeroTrigger(),
-                        (weight(0) - version.bytes(0)) / options.levelOneBytes())
-                : sizes.score(level, weight(level));
+        if (level > 0) {
+            return sizes.score(level, weight(level));
+        }
+        double tables = (double) version.levelZeroTables() / options.levelZeroTrigger();
+        return Math.max(
+                tables < 1 ? tables : 1 + (tables - 1) / PATIENCE,
+                (weight(0) - version.bytes(0)) / options.levelOneBytes());
     }
 
     /** Whether damaged tables keep level 0 from being compacted. */

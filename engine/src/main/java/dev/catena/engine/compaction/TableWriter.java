@@ -115,7 +115,7 @@ public final class TableWriter {
      * @param ranges deletions of ranges, of all sources of the input: what of them is needed is written, too. Where the input ends
      *     before them, because more of the same sources is written elsewhere, they are to be cut at a key with a zero byte added: what is
      *     before that is a table's up to the key
-     * @param tableBytes at about which size the next table is begun
+     * @param ends where tables end
      * @param expectedBytes how many bytes all tables will have together, about or at most: what is reserved
      * @param lastLevel whether the tables go to the last level, for which compression and filters may be set apart
      * @param copier copies the input's runs
@@ -126,7 +126,7 @@ public final class TableWriter {
             InternalIterator input,
             RangeDeletions ranges,
             Below below,
-            long tableBytes,
+            TableEnds ends,
             long expectedBytes,
             boolean lastLevel,
             Copier copier,
@@ -152,7 +152,7 @@ public final class TableWriter {
                 }
                 if (output != null
                         && entries.isFirstOfKey()
-                        && output.builder.estimatedBytes() >= tableBytes
+                        && ends.isDue(entries.keyAddress(), entries.keyLength(), output.builder.estimatedBytes())
                         && mayEndBefore(entries, left)) {
                     byte[] after = afterLastKey(output.builder, entries);
                     output.builder.setRangeDeletions(left.before(after));
@@ -164,7 +164,9 @@ public final class TableWriter {
                 }
                 if (output == null) {
                     output = new Output(lastLevel);
+                    ends.begin();
                     // A table is a little larger than it is to be.
+                    long tableBytes = ends.tableBytes();
                     output.builder.expect(
                             Math.min(expected, tableBytes == Long.MAX_VALUE ? expected : tableBytes + tableBytes / 16));
                 }
