@@ -29,8 +29,8 @@ import org.jspecify.annotations.Nullable;
  * others, and when the sizes alone would not ask for it. In the last level what no snapshot sees any more is dropped by merging a table with
  * nothing.
  *
- * <p><b>For space.</b> When nothing else is to be done, levels are compacted, from level 0 down, until what is above the last level is at
- * most a fourth of it: overwritten values so take no more than that. Then deletions of ranges go down, until they have met all that they
+ * <p><b>For space.</b> When nothing else is to be done, levels are compacted, from the last but one up, until what is above the last level is at
+ * most a tenth of it: overwritten values so take no more than that. Then deletions of ranges go down, until they have met all that they
  * delete.
  *
  * <p><b>Damaged tables</b> stay where they are, and so do those that could only be compacted together with them; but those go whose keys deletions of
@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Picker {
     /** The last level's bytes for each byte above it that a store at rest may have. */
-    private static final int REST = 4;
+    private static final int REST = 10;
 
     /** A table of the last level is rewritten when it has more than one entry in so many that nobody sees. */
     private static final int GARBAGE = 10;
@@ -165,23 +165,17 @@ final class Picker {
     /** A compaction that gives space back, to be done when there is nothing else to do; null when none is worth it. */
     @Nullable
     Compaction forSpace() {
-        double above = 0;
-        int best = -1;
-        for (int level = last - 1; level >= 0; level--) {
-            if (!version.level(level).isEmpty()) {
-                above += weight(level);
-                best = level;
+        double above = IntStream.range(0, last).mapToDouble(this::weight).sum();
+        String reason = "the store rests, and has " + (long) above
+                + " bytes above the last level, deletions counted, more than a tenth of the " + version.bytes(last)
+                + " there";
+        for (int level = last - 1; level >= 0 && above * REST > version.bytes(last); level--) {
+            Compaction compaction = version.level(level).isEmpty() ? null : down(level, null, reason);
+            if (compaction != null) {
+                return compaction;
             }
         }
-        if (above == 0 || above * REST <= version.bytes(last)) {
-            return forRanges();
-        }
-        return down(
-                best,
-                null,
-                "the store rests, and has " + (long) above
-                        + " bytes above the last level, deletions counted, more than a fourth of the "
-                        + version.bytes(last) + " there");
+        return forRanges();
     }
 
     /** Of a table with deletions of ranges, which are few bytes, but may stand for many below. */
