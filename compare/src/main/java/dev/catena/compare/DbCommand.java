@@ -7,6 +7,7 @@ import dev.catena.engine.Durability;
 import dev.catena.engine.IteratorOptions;
 import dev.catena.engine.Options;
 import dev.catena.engine.Stats;
+import dev.catena.engine.StoreDamage;
 import dev.catena.engine.VerifyReport;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -131,10 +132,17 @@ final class DbCommand implements Runnable {
         return found;
     }
 
-    private Stats stats() {
+    /** Figures, and what is damaged as far as opening the store shows it. */
+    private record Look(Stats stats, List<StoreDamage> damages) {}
+
+    private Look look() {
         try (Db store = openReadOnly()) {
-            return store.stats();
+            return new Look(store.stats(), store.damages());
         }
+    }
+
+    private void print(List<StoreDamage> damages) {
+        damages.forEach(damage -> out.println("DAMAGED  " + damage));
     }
 
     private byte[] parse(String text) {
@@ -295,7 +303,7 @@ final class DbCommand implements Runnable {
 
     @Command(
             name = "stats",
-            description = "Prints figures about the store.",
+            description = "Prints figures about the store, and tables that cannot be opened.",
             mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  catena db DIR stats"})
     private static final class StatsOf implements Callable<Integer> {
@@ -307,7 +315,8 @@ final class DbCommand implements Runnable {
 
         @Override
         public Integer call() {
-            Stats stats = db.stats();
+            Look look = db.look();
+            Stats stats = look.stats;
             row("backend", stats.backend());
             row("last sequence", grouped(stats.lastSequence()));
             row(
@@ -323,6 +332,7 @@ final class DbCommand implements Runnable {
             stats.memory().byOwner().forEach((owner, bytes) -> row("memory: " + owner, grouped(bytes) + " bytes"));
             row("log files", grouped(stats.log().files()));
             new TreeMap<>(stats.chains()).forEach((name, count) -> row("chains: " + name, grouped(count)));
+            db.print(look.damages);
             return 0;
         }
 
@@ -337,7 +347,8 @@ final class DbCommand implements Runnable {
 
     @Command(
             name = "levels",
-            description = "Prints what each level of tables holds, and how near it is to being compacted.",
+            description =
+                    "Prints what each level of tables holds, how near it is to being compacted, and tables that cannot be opened.",
             mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  catena db DIR levels"})
     private static final class Levels implements Callable<Integer> {
@@ -349,7 +360,8 @@ final class DbCommand implements Runnable {
 
         @Override
         public Integer call() {
-            List<Stats.Family> families = db.stats().families().stream()
+            Look look = db.look();
+            List<Stats.Family> families = look.stats.families().stream()
                     .filter(shown -> db.family == null || db.family.equals(shown.name()))
                     .toList();
             if (families.isEmpty()) {
@@ -361,6 +373,9 @@ final class DbCommand implements Runnable {
                 }
                 print(shown.levels());
             }
+            db.print(look.damages.stream()
+                    .filter(damage -> db.family == null || db.family.equals(damage.columnFamily()))
+                    .toList());
             return 0;
         }
 
@@ -406,6 +421,7 @@ final class DbCommand implements Runnable {
         @Override
         public Integer call() {
             VerifyReport report;
+            List<StoreDamage> inTables;
             try (Db store = db.openReadOnly()) {
                 ProgressBar progress = new ProgressBar(db.out, CompareCommand.isTerminal(), ProgressBar.NO_PLAN);
                 long began = System.nanoTime();
@@ -415,9 +431,13 @@ final class DbCommand implements Runnable {
                     progress.at(total == 0 ? 1 : (double) done / total, "verify " + file.getFileName(), rate);
                 });
                 progress.clear();
+                inTables = store.damages(); // which knows of keys, too
             }
+            db.print(inTables);
             for (VerifyReport.Damage damage : report.damages()) {
-                db.out.println("DAMAGED  " + damage);
+                if (inTables.stream().noneMatch(each -> each.file().equals(damage.file()))) {
+                    db.out.println("DAMAGED  " + damage);
+                }
             }
             db.out.println(String.format(
                     Locale.ROOT,

@@ -91,6 +91,35 @@ final class DbCommandTest {
     }
 
     @Test
+    void aTableThatIsMissingIsNamed() throws IOException {
+        done("put", "fruit/1", "apple");
+        try (Db store = Db.open(directory, Options.defaults())) {
+            store.flush();
+        }
+        done("put", "fruit/2", "pear");
+        Path table;
+        try (Stream<Path> files = Files.list(directory)) {
+            table = files.filter(file -> file.toString().endsWith(".table"))
+                    .findFirst()
+                    .orElseThrow();
+        }
+        Files.delete(table);
+        String named = "DAMAGED  " + table + " at offset 0: expected the table of ";
+        String keys = "found no file; keys fruit/1 to fruit/1 of column family 'default'";
+        for (String command : List.of("stats", "levels")) {
+            assertTrue(done(command).contains(named) && done(command).contains(keys), done(command));
+        }
+        Outcome verified = db("verify");
+        assertEquals(1, verified.exit());
+        assertTrue(verified.out().contains(named) && verified.out().contains(keys), verified.out());
+        assertTrue(verified.out().contains("1 damaged"), verified.out());
+        assertEquals("pear\n", done("get", "fruit/2"));
+        Outcome got = db("get", "fruit/1");
+        assertEquals(1, got.exit());
+        assertTrue(got.err().contains(table.toString()) && got.err().contains("deleteRange"), got.err());
+    }
+
+    @Test
     void columnFamiliesAreReachedByName() {
         Options small = Options.defaults().withMemtableBytes(1 << 20);
         try (Db store = Db.open(directory, small)) {

@@ -18,7 +18,7 @@ import java.util.List;
  *   <li>Beside the wanted directory one is made whose name ends in {@link #SUFFIX}. It is locked like a store: whoever makes the same
  *       checkpoint at the same time is refused, and what a crash left is taken over.
  *   <li>Each table gets a second name there (a hard link: tables never change), or is copied where links are not possible, such as to
- *       another file system.
+ *       another file system. So it is with damaged ones; the store that is made is as damaged.
  *   <li>The manifest that is given is written, durably. It names no logs.
  *   <li>The directory gets its name, and the name is made durable. So it is there whole or not at all.
  * </ol>
@@ -58,8 +58,10 @@ final class Checkpoint {
                 made.deleteFiles();
                 for (Version version : versions) {
                     for (TableFile table : version.tables()) {
-                        long number = table.meta().number();
-                        linkOrCopy(from.table(number), made.table(number));
+                        Path file = from.table(table.meta().number());
+                        if (table.isOpen() || Files.isRegularFile(file)) { // what is missing here is missing there
+                            linkOrCopy(file, made.table(table.meta().number()));
+                        }
                     }
                 }
                 if (Files.exists(from.options())) {

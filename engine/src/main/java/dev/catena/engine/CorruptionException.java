@@ -2,6 +2,7 @@ package dev.catena.engine;
 
 import java.nio.file.Path;
 import java.util.HexFormat;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A file, or memory before it is a file, does not hold what was written to it. The bytes concerned are never returned as data, and never
@@ -10,6 +11,9 @@ import java.util.HexFormat;
 public final class CorruptionException extends StoreException {
     private static final long serialVersionUID = 1L;
     private static final int KEY_BYTES_SHOWN = 64;
+    private static final String ADVICE =
+            "Either put a whole copy of the table in its place while the store is closed, or delete all these"
+                    + " keys by deleteRange, put again what is known of them, and compact";
 
     private final transient Path file;
     private final long offset;
@@ -28,11 +32,18 @@ public final class CorruptionException extends StoreException {
                 file,
                 offset,
                 expected,
-                found);
+                found,
+                null);
     }
 
-    private CorruptionException(String message, Path file, long offset, String expected, String found) {
-        super(message, null);
+    /** Damage in a table: with the keys that are concerned. */
+    CorruptionException(StoreDamage damage, CorruptionException cause) {
+        this(damage + ". " + ADVICE, damage.file(), damage.offset(), damage.expected(), damage.found(), cause);
+    }
+
+    private CorruptionException(
+            String message, Path file, long offset, String expected, String found, @Nullable Throwable cause) {
+        super(message, cause);
         this.file = file;
         this.offset = offset;
         this.expected = expected;
@@ -54,7 +65,13 @@ public final class CorruptionException extends StoreException {
                 store,
                 0,
                 expected,
-                found);
+                found,
+                null);
+    }
+
+    /** The same, for another who has met it. */
+    public CorruptionException again() {
+        return new CorruptionException(String.valueOf(getMessage()), file, offset, expected, found, null);
     }
 
     /** The damaged file, or the store's directory when it is memory. */

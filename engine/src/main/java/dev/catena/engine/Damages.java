@@ -6,10 +6,11 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The damage that was seen in tables since the store was opened, by reads, compactions and scrubbing. A place is told once; its table is
- * marked, so that it is left alone. Thread safe.
+ * The damage that was seen in tables since the store was opened, and at its opening: by reads, compactions, verifying and scrubbing. A place is
+ * told once; its table is marked, so that it is left alone. Thread safe.
  */
 final class Damages {
     private record Place(Path file, long offset) {}
@@ -23,6 +24,22 @@ final class Damages {
 
     /** Hears of damage; what to throw. */
     CorruptionException seen(CorruptionException e) {
+        Place place = new Place(e.file(), e.offset());
+        StoreDamage known = known(place);
+        if (known == null) {
+            find(e);
+            known = known(place);
+        }
+        return known == null ? e : new CorruptionException(known, e);
+    }
+
+    private @Nullable StoreDamage known(Place place) {
+        synchronized (places) {
+            return places.get(place);
+        }
+    }
+
+    private void find(CorruptionException e) {
         for (Family family : store.families()) {
             Version version = family.versions.retainCurrent();
             try {
@@ -36,7 +53,21 @@ final class Damages {
                 version.release();
             }
         }
-        return e;
+    }
+
+    /** Tells of the tables of a family that could not be opened. */
+    void opened(Family family) {
+        Version version = family.versions.retainCurrent();
+        try {
+            for (TableFile table : version.tables()) {
+                CorruptionException damage = table.damage();
+                if (damage != null) {
+                    add(family, table, damage);
+                }
+            }
+        } finally {
+            version.release();
+        }
     }
 
     private void add(Family family, TableFile table, CorruptionException e) {
@@ -68,7 +99,9 @@ final class Damages {
     void check(String family) {
         for (StoreDamage damage : list()) {
             if (damage.columnFamily().equals(family)) {
-                throw new CorruptionException(damage.file(), damage.offset(), damage.expected(), damage.found());
+                throw new CorruptionException(
+                        damage,
+                        new CorruptionException(damage.file(), damage.offset(), damage.expected(), damage.found()));
             }
         }
     }

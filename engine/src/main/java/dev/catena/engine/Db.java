@@ -30,8 +30,12 @@ public final class Db extends ColumnFamily implements AutoCloseable {
      * Opens the store in a directory, and makes it when there is none (see {@link Options#withCreateIfMissing}). Replays its logs, so
      * that everything is there again that was durable, and perhaps more: a beginning of what was written, without gaps.
      *
+     * <p>A table that is missing or damaged keeps nobody from opening the store: see {@link #damages}. Reads throw {@link CorruptionException}
+     * that need what it has of a key.
+     *
      * @throws StoreLockedException when it is open already, in this process or another
-     * @throws CorruptionException when the manifest, a log or the frame of a table is damaged
+     * @throws StoreFormatException when a newer build has written it
+     * @throws CorruptionException when the manifest or a log is damaged
      */
     public static Db open(Path directory, Options options) {
         return new Db(Store.open(Objects.requireNonNull(directory), Objects.requireNonNull(options)));
@@ -138,7 +142,10 @@ public final class Db extends ColumnFamily implements AutoCloseable {
         store.checkpoint(Objects.requireNonNull(directory));
     }
 
-    /** The damage that was met in tables since the store was opened, by reads, by compactions and by scrubbing; what is whole goes on working. */
+    /**
+     * The damage that was met in tables since the store was opened, by that itself, by reads, by compactions, by {@link #verify} and by scrubbing; what is whole goes on
+     * working.
+     */
     public List<StoreDamage> damages() {
         return store.damages.list();
     }

@@ -224,7 +224,7 @@ final class ReadState {
                         deletions.addAll(memtable.rangeDeletions(memtable.rangeDeletionCount()));
                     }
                     for (TableFile table : version.tables()) {
-                        table.reader().rangeDeletions().addTo(deletions);
+                        table.rangeDeletions().addTo(deletions);
                     }
                     laidOut = new Ranges(RangeDeletions.of(version.order(), deletions), count);
                     ranges = laidOut;

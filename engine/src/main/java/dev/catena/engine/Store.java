@@ -220,6 +220,7 @@ final class Store {
         }
         families = List.copyOf(opened);
         defaultFamily = families.getFirst();
+        families.forEach(damages::opened);
 
         Recovery recovery = new Recovery(runtime, directory, catalog, families, bufferBytes, reading);
         if (!reading) {
@@ -952,6 +953,7 @@ final class Store {
                                 pinned.versions(),
                                 catalog,
                                 log == null ? uncutLogs : log.ends(),
+                                damages::seen,
                                 listener)
                         .run();
             } finally {

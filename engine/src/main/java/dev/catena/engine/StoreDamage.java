@@ -4,8 +4,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /**
- * A damaged place in a table. Reading what is there throws {@link CorruptionException}; keys elsewhere are read as ever. The table is not
+ * A damaged place in a table. Reading what is there throws {@link CorruptionException}; keys elsewhere are read as ever. If that is where the table
+ * says what it holds, or its file is missing, it cannot be opened: then whatever needs to know what it has of a key throws. The table is not
  * compacted any more.
+ *
+ * <p>To be rid of it, delete all keys from the smallest to the largest by {@code deleteRange}, whose end is the key behind the largest (with
+ * a zero byte added, where keys have the order of unsigned bytes), put again what is known of them, and {@code compact}.
  *
  * @param columnFamily whose table it is
  * @param file the table

@@ -13,6 +13,7 @@ public abstract sealed class StoreException extends RuntimeException
                 KeyComparatorException,
                 MergeException,
                 StoreClosedException,
+                StoreFormatException,
                 StoreIoException,
                 StoreLockedException,
                 StoreReadOnlyException {

@@ -17,7 +17,7 @@ public interface StoreListener {
     /** Something has ended. */
     default void ended(StoreEvent event) {}
 
-    /** Damage was found in a table: each place is told once while the store is open. See {@link Db#damages}. */
+    /** Damage was found in a table, perhaps when the store was opened: each place is told once while it is open. See {@link Db#damages}. */
     default void damaged(StoreDamage damage) {}
 
     /** Writing has failed: the store is read-only from now on. Called at most once. */

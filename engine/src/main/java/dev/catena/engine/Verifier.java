@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.UnaryOperator;
 
 /**
  * Reads every file of a store that is in use and checks all that can be checked: the manifest, each table's chunks, blocks, filters
@@ -27,6 +28,7 @@ final class Verifier {
     private final List<Version> versions;
     private final Catalog catalog;
     private final List<Log.End> logs;
+    private final UnaryOperator<CorruptionException> met;
     private final VerifyListener listener;
 
     private final List<VerifyReport.Damage> damages = new ArrayList<>();
@@ -44,6 +46,7 @@ final class Verifier {
     /**
      * @param versions of all families, retained by the caller
      * @param logs that have no exact end in the manifest, and how much of them to check
+     * @param met hears of damage
      */
     Verifier(
             ChainRuntime runtime,
@@ -51,12 +54,14 @@ final class Verifier {
             List<Version> versions,
             Catalog catalog,
             List<Log.End> logs,
+            UnaryOperator<CorruptionException> met,
             VerifyListener listener) {
         this.runtime = runtime;
         this.directory = directory;
         this.versions = versions;
         this.catalog = catalog;
         this.logs = logs;
+        this.met = met;
         this.listener = listener;
     }
 
@@ -130,6 +135,7 @@ final class Verifier {
         try {
             check.run();
         } catch (CorruptionException e) {
+            CorruptionException unused = met.apply(e);
             damages.add(new VerifyReport.Damage(e.file(), e.offset(), e.expected(), e.found()));
         } catch (ChainIoException e) {
             damages.add(new VerifyReport.Damage(path, 0, "a readable file", String.valueOf(e.getMessage())));

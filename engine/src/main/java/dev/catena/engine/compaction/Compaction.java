@@ -77,13 +77,13 @@ record Compaction(int level, int output, List<List<TableFile>> inputs, String re
     /** The deletions of ranges that the inputs hold. */
     RangeDeletions rangeDeletions() {
         List<RangeDeletion> deletions = new ArrayList<>();
-        tables().forEach(table -> table.reader().rangeDeletions().addTo(deletions));
+        tables().forEach(table -> table.rangeDeletions().addTo(deletions));
         return RangeDeletions.of(order(), deletions);
     }
 
     /** The order of keys. */
     private KeyOrder order() {
-        return tables().getFirst().reader().order();
+        return tables().getFirst().order();
     }
 
     /** All inputs. */

@@ -17,8 +17,10 @@ import dev.catena.engine.version.TableFile;
 import dev.catena.engine.version.TableMeta;
 import dev.catena.engine.version.Version;
 import dev.catena.engine.version.VersionSet;
+import dev.catena.io.chain.ChainIoException;
 import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.chain.ChunkWriter;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
@@ -94,7 +96,7 @@ public final class Compactor {
 
     /**
      * @param install makes a new version visible to readers
-     * @param damaged hears of damage in an input, and marks the table
+     * @param damaged hears of damage in an input, and marks the table; what to throw
      * @param events hears of compactions
      * @param limiter holds the writing of tables back
      */
@@ -203,7 +205,7 @@ public final class Compactor {
             CorruptionException damage = damageIn(asked);
             asked.future.completeAsync(() -> {
                 if (damage != null) {
-                    throw damage;
+                    throw damaged.apply(damage);
                 }
                 return null;
             });
@@ -271,15 +273,27 @@ public final class Compactor {
             span.end(event(compaction, isMove, tables, bytes, copied.sum(), span.nanos()));
             return true;
         } catch (CorruptionException e) {
-            CorruptionException seen = damaged.apply(e);
-            if (version.tables().stream().allMatch(table -> table.damage() == null)) {
-                throw seen; // not in a table
+            if (!isInTable(e, version)) {
+                throw e;
+            }
+            return true;
+        } catch (ChainIoException e) {
+            if (!(TableReader.failure(e) instanceof CorruptionException damage && isInTable(damage, version))) {
+                throw e;
             }
             return true;
         } finally {
             version.release();
             versions.deleteObsolete();
         }
+    }
+
+    /** Tells of damage; whether it is in one of the tables, which is marked then. */
+    private boolean isInTable(CorruptionException e, Version version) {
+        Path file = damaged.apply(e).file();
+        return version.tables().stream()
+                .map(TableFile::damage)
+                .anyMatch(damage -> damage != null && file.equals(damage.file()));
     }
 
     private static StoreEvent event(

@@ -182,7 +182,7 @@ final class Picker {
     private @Nullable Compaction forRanges() {
         for (int level = 0; level < last; level++) {
             for (TableFile table : version.level(level)) {
-                Compaction compaction = table.reader().rangeDeletions().isEmpty()
+                Compaction compaction = table.rangeDeletions().isEmpty()
                         ? null
                         : down(
                                 level,

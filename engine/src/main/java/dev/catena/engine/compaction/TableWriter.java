@@ -223,12 +223,16 @@ public final class TableWriter {
         return lastLevel ? options.lastLevelCompression() : options.compression();
     }
 
-    /** Whether a deletion of a range deletes all that a table holds, and no snapshot sees any of it. */
+    /** Whether deletions of ranges delete all that a table holds, and no snapshot sees any of it. */
     boolean isDeleted(TableMeta table, RangeDeletions ranges) {
-        long deletion = ranges.newestOfAll(table.smallest(), table.largest(), Long.MAX_VALUE);
-        return deletion > table.largestSequence()
+        return isDeleted(table, ranges, Long.MAX_VALUE)
                 && Arrays.stream(snapshots.get())
-                        .noneMatch(snapshot -> snapshot >= table.smallestSequence() && snapshot < deletion);
+                        .allMatch(
+                                snapshot -> snapshot < table.smallestSequence() || isDeleted(table, ranges, snapshot));
+    }
+
+    private static boolean isDeleted(TableMeta table, RangeDeletions ranges, long snapshot) {
+        return ranges.newestOfAll(table.smallest(), table.largest(), snapshot) > table.largestSequence();
     }
 
     /**

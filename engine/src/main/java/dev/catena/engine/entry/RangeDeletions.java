@@ -175,24 +175,33 @@ public final class RangeDeletions {
     }
 
     /**
-     * The newest deletion, not newer than a snapshot, of all keys from one to another; 0 when there is none, or not one fragment of them
-     * all.
+     * The sequence number up to which all keys from one to another are deleted for a snapshot: of each its newest deletion that is not newer than
+     * that, and of these the oldest. 0 when one of them is not deleted.
      */
     public long newestOfAll(byte[] smallest, byte[] largest, long snapshot) {
-        for (int low = 0, high = ends.length; low < high; ) {
+        int low = 0;
+        int high = ends.length;
+        while (low < high) {
             int middle = (low + high) >>> 1;
             if (order.compare(ends[middle], smallest) <= 0) {
                 low = middle + 1;
-            } else if (order.compare(begins[middle], smallest) > 0) {
-                high = middle;
-            } else if (order.compare(ends[middle], largest) <= 0) {
-                return 0;
             } else {
-                return Arrays.stream(sequences[middle])
-                        .filter(sequence -> sequence <= snapshot)
-                        .findFirst()
-                        .orElse(0);
+                high = middle;
             }
+        }
+        long oldest = Long.MAX_VALUE;
+        byte[] from = smallest;
+        for (int i = low; i < ends.length && order.compare(begins[i], from) <= 0; i++) {
+            oldest = Math.min(
+                    oldest,
+                    Arrays.stream(sequences[i])
+                            .filter(sequence -> sequence <= snapshot)
+                            .findFirst()
+                            .orElse(0));
+            if (oldest == 0 || order.compare(ends[i], largest) > 0) {
+                return oldest;
+            }
+            from = ends[i];
         }
         return 0;
     }

@@ -1,6 +1,7 @@
 package dev.catena.engine.log;
 
 import dev.catena.engine.CorruptionException;
+import dev.catena.engine.StoreFormatException;
 import dev.catena.engine.entry.Memory;
 import dev.catena.io.chain.ChainFile;
 import dev.catena.io.memory.NativeMemory;
@@ -181,7 +182,10 @@ public final class LogReader implements AutoCloseable {
             throw new CorruptionException(path, 0, "a log's start record", "another record");
         }
         int version = Memory.getInt(address + LogFormat.HEADER_BYTES + 8);
-        if (version < LogFormat.VERSION_MIN || version > LogFormat.VERSION) {
+        if (version > LogFormat.VERSION) {
+            throw new StoreFormatException(path, "log version " + version, LogFormat.VERSION);
+        }
+        if (version < LogFormat.VERSION_MIN) {
             throw new CorruptionException(
                     path,
                     LogFormat.HEADER_BYTES + 8,

@@ -57,6 +57,37 @@ public final class LevelIterator<S extends LevelIterator.Source> implements Inte
 
     @Override
     public void seek(long key, int length, long trailer) {
+        int source = firstNotBelow(key, length);
+        InternalIterator table = open(source);
+        while (table != null) {
+            table.seek(key, length, trailer);
+            if (table.isValid()) {
+                return;
+            }
+            // It may end with newer versions of the key; the next one then begins with others.
+            table = open(++source);
+        }
+    }
+
+    @Override
+    public void seekBefore(long key, int length, long trailer) {
+        int source = firstNotBelow(key, length);
+        while (source < sources.size() && order.compare(sources.get(source).largestKey(), key, length) == 0) {
+            source++; // the next one may begin with other versions of the key
+        }
+        source = Math.min(source, sources.size() - 1);
+        InternalIterator table = open(source);
+        while (table != null) {
+            table.seekBefore(key, length, trailer);
+            if (table.isValid()) {
+                return;
+            }
+            table = open(--source);
+        }
+    }
+
+    /** The first source whose largest key is at or after a key; as many as there are when none is. */
+    private int firstNotBelow(long key, int length) {
         int low = 0;
         int high = sources.size();
         while (low < high) {
@@ -67,15 +98,7 @@ public final class LevelIterator<S extends LevelIterator.Source> implements Inte
                 high = middle;
             }
         }
-        InternalIterator table = open(low);
-        while (table != null) {
-            table.seek(key, length, trailer);
-            if (table.isValid()) {
-                return;
-            }
-            // It may end with newer versions of the key; the next one then begins with others.
-            table = open(++low);
-        }
+        return low;
     }
 
     @Override

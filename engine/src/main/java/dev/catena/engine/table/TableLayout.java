@@ -1,6 +1,8 @@
 package dev.catena.engine.table;
 
 import dev.catena.engine.CorruptionException;
+import dev.catena.engine.StoreException;
+import dev.catena.engine.StoreFormatException;
 import dev.catena.engine.StoreIoException;
 import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Memory;
@@ -73,8 +75,12 @@ record TableLayout(
         }
     }
 
-    static StoreIoException failure(ChainIoException e) {
-        return new StoreIoException(String.valueOf(e.getMessage()), e);
+    static StoreException failure(ChainIoException e) {
+        String message = String.valueOf(e.getMessage());
+        Path path = e.path();
+        return path != null && e.isOfLostBytes()
+                ? new CorruptionException(path, Math.max(0, e.offset()), "bytes that can be read", message)
+                : new StoreIoException(message, e);
     }
 
     static CorruptionException corruption(ChunkMismatchException e) {
@@ -110,9 +116,10 @@ record TableLayout(
         }
         int version = Memory.getInt(footer + TableFormat.FOOTER_VERSION);
         int chunkBytes = Memory.getInt(footer + TableFormat.FOOTER_CHUNK_BYTES);
-        if (version < TableFormat.VERSION_MIN
-                || version > TableFormat.VERSION
-                || chunkBytes != TableFormat.CHUNK_BYTES) {
+        if (version > TableFormat.VERSION) {
+            throw new StoreFormatException(path, "table version " + version, TableFormat.VERSION);
+        }
+        if (version < TableFormat.VERSION_MIN || chunkBytes != TableFormat.CHUNK_BYTES) {
             throw new CorruptionException(
                     path,
                     offset,

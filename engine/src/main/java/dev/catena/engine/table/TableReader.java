@@ -2,6 +2,7 @@ package dev.catena.engine.table;
 
 import dev.catena.engine.Compression;
 import dev.catena.engine.CorruptionException;
+import dev.catena.engine.StoreException;
 import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Filter;
 import dev.catena.engine.entry.InternalIterator;
@@ -536,6 +537,11 @@ public final class TableReader {
     /** What a chunk without its checksum is told as. */
     public static CorruptionException corruption(ChunkMismatchException damage) {
         return TableLayout.corruption(damage);
+    }
+
+    /** What a failed read of a table is told as: {@link CorruptionException} when what is there is lost. */
+    public static StoreException failure(ChainIoException e) {
+        return TableLayout.failure(e);
     }
 
     ChainFile file() {

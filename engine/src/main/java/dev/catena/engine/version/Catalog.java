@@ -6,9 +6,13 @@ import dev.catena.engine.table.BlockCache;
 import dev.catena.engine.table.ChainReads;
 import dev.catena.engine.table.TableReader;
 import dev.catena.io.chain.ChainFile;
+import dev.catena.io.chain.ChainIoException;
 import dev.catena.io.chain.ChainRuntime;
-import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -88,14 +92,19 @@ public final class Catalog implements AutoCloseable {
     }
 
     private static void checkIsThere(Path path, long bytes) {
-        File file = path.toFile();
-        long found = file.length();
-        if (!file.isFile() || found != bytes) {
-            throw new CorruptionException(
-                    path,
-                    file.isFile() ? Math.min(found, bytes) : 0,
-                    "the table of " + bytes + " bytes that the manifest names",
-                    file.isFile() ? found + " bytes" : file.exists() ? "something else than a file" : "no file");
+        String expected = "the table of " + bytes + " bytes that the manifest names";
+        try {
+            BasicFileAttributes found = Files.readAttributes(path, BasicFileAttributes.class);
+            if (!found.isRegularFile()) {
+                throw new CorruptionException(path, 0, expected, "something else than a file");
+            }
+            if (found.size() != bytes) {
+                throw new CorruptionException(path, Math.min(found.size(), bytes), expected, found.size() + " bytes");
+            }
+        } catch (NoSuchFileException e) {
+            throw new CorruptionException(path, 0, expected, "no file");
+        } catch (IOException e) {
+            throw new CorruptionException(path, 0, expected, String.valueOf(e));
         }
     }
 
@@ -106,9 +115,7 @@ public final class Catalog implements AutoCloseable {
             for (List<TableMeta> level : family.levels()) {
                 List<TableFile> tables = new ArrayList<>();
                 for (TableMeta meta : level) {
-                    Path path = directory.table(meta.number());
-                    checkIsThere(path, meta.bytes());
-                    TableFile table = open(meta, order);
+                    TableFile table = openNamed(meta, order);
                     opened.add(table);
                     tables.add(table);
                 }
@@ -120,11 +127,26 @@ public final class Catalog implements AutoCloseable {
         }
     }
 
+    /** Opens a table that the manifest names. Where its file is not what was written the table is there all the same, without a reader. */
+    private TableFile openNamed(TableMeta meta, KeyOrder order) {
+        try {
+            checkIsThere(directory.table(meta.number()), meta.bytes());
+            return open(meta, order);
+        } catch (CorruptionException e) {
+            return new TableFile(meta, e, order, deletable::add);
+        }
+    }
+
     /** Opens a table. The caller holds the first reference. */
     TableFile open(TableMeta meta, KeyOrder order) {
-        ChainFile file = runtime.open(directory.table(meta.number()), ChainFile.Mode.READ, ChainFile.Access.BUFFERED);
-        TableReader reader = TableReader.open(file, meta.number(), cache, reads, meta.checksum(), order);
-        return new TableFile(meta, reader, deletable::add);
+        Path path = directory.table(meta.number());
+        try {
+            ChainFile file = runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.BUFFERED);
+            TableReader reader = TableReader.open(file, meta.number(), cache, reads, meta.checksum(), order);
+            return new TableFile(meta, reader, deletable::add);
+        } catch (ChainIoException e) {
+            throw TableReader.failure(e);
+        }
     }
 
     /** A number that no file has or will have. */

@@ -1,6 +1,7 @@
 package dev.catena.engine.version;
 
 import dev.catena.engine.CorruptionException;
+import dev.catena.engine.StoreFormatException;
 import dev.catena.engine.StoreIoException;
 import dev.catena.io.memory.NativeMemory;
 import dev.catena.io.memory.Xxh64;
@@ -173,7 +174,10 @@ public record Manifest(
                     path, 0, "%d bytes with XXH64 %016x".formatted(body, stored), "XXH64 %016x".formatted(computed));
         }
         int version = in.getInt(8);
-        if (version < 1 || version > VERSION) {
+        if (version > VERSION) {
+            throw new StoreFormatException(path, "manifest version " + version, VERSION);
+        }
+        if (version < 1) {
             throw new CorruptionException(path, 8, "manifest version 1 to " + VERSION, "version " + version);
         }
         if (in.getLong(16) != bytes.length) {

@@ -44,8 +44,8 @@ public final class Version {
             }
         }
         checkOrder();
-        hasRangeDeletions = tables().stream()
-                .anyMatch(table -> !table.reader().rangeDeletions().isEmpty());
+        hasRangeDeletions =
+                tables().stream().anyMatch(table -> !table.rangeDeletions().isEmpty());
     }
 
     /** The order of keys. */
@@ -129,7 +129,7 @@ public final class Version {
         for (TableFile table : arrays[0]) {
             if (table.compareSmallest(address, length, prefix) <= 0
                     && table.compareLargest(address, length, prefix) >= 0) {
-                Lookup found = table.reader().get(key, 0, length, snapshot, floor, sink);
+                Lookup found = table.get(key, 0, length, snapshot, floor, sink);
                 if (found != Lookup.ABSENT) {
                     return found;
                 }
@@ -139,7 +139,7 @@ public final class Version {
             TableFile[] tables = arrays[level];
             int index = firstNotBelow(tables, address, length, prefix);
             if (index < tables.length && tables[index].compareSmallest(address, length, prefix) <= 0) {
-                Lookup found = tables[index].reader().get(key, 0, length, snapshot, floor, sink);
+                Lookup found = tables[index].get(key, 0, length, snapshot, floor, sink);
                 if (found != Lookup.ABSENT) {
                     return found;
                 }
@@ -193,10 +193,13 @@ public final class Version {
         public @Nullable Lookup find(
                 MemorySegment key, long offset, int length, long snapshot, long floor, ValueSink sink) {
             long address = Memory.address(key, offset, length);
-            long prefix = tables[0].reader().order().prefix(address, length);
+            long prefix = tables[0].order().prefix(address, length);
             int index = firstNotBelow(tables, address, length, prefix);
             if (index == tables.length || tables[index].compareSmallest(address, length, prefix) > 0) {
                 return Lookup.ABSENT;
+            }
+            if (!tables[index].isOpen()) {
+                return tables[index].get(key, offset, length, snapshot, floor, sink);
             }
             TableLookups lookups = open;
             if (lookups == null || index != at) {
@@ -236,14 +239,14 @@ public final class Version {
             long snapshot,
             long readahead) {
         for (TableFile table : within(0, lower, upper)) {
-            iterators.add(table.open(ranges, snapshot, readahead));
+            iterators.add(table.iterator(ranges, snapshot, readahead));
         }
         for (int level = 1; level < arrays.length; level++) {
             List<TableFile> tables = within(level, lower, upper);
             if (tables.size() == 1) {
-                iterators.add(tables.getFirst().open(ranges, snapshot, readahead));
+                iterators.add(tables.getFirst().iterator(ranges, snapshot, readahead));
             } else if (!tables.isEmpty()) {
-                iterators.add(new LevelIterator<>(order, tables, table -> table.open(ranges, snapshot, readahead)));
+                iterators.add(new LevelIterator<>(order, tables, table -> table.iterator(ranges, snapshot, readahead)));
             }
         }
     }

@@ -94,15 +94,20 @@ class RangeDeletionsTest {
                     Arrays.sort(newestFirst);
                     assertArrayEquals(all, newestFirst);
                     assertEquals(fragment, ranges.firstEndingAfter(address, key.length));
-                    boolean both = Arrays.compareUnsigned(key, other) <= 0
-                            && Arrays.compareUnsigned(other, ranges.end(fragment)) < 0;
-                    if (Arrays.compareUnsigned(key, other) <= 0) {
-                        assertEquals(
-                                both ? ranges.newest(address, key.length, bound) : 0,
-                                ranges.newestOfAll(key, other, bound));
-                    }
-                } else {
-                    assertEquals(0, ranges.newestOfAll(key, key, Long.MAX_VALUE));
+                }
+                if (Arrays.compareUnsigned(key, other) <= 0) {
+                    // What holds for a bound holds for all keys up to the next bound.
+                    long oldest = allKeys().stream()
+                            .filter(each ->
+                                    Arrays.compareUnsigned(key, each) <= 0 && Arrays.compareUnsigned(each, other) <= 0)
+                            .mapToLong(each -> deletions.stream()
+                                    .filter(deletion -> holds(deletion, each) && deletion.sequence() <= bound)
+                                    .mapToLong(RangeDeletion::sequence)
+                                    .max()
+                                    .orElse(0))
+                            .min()
+                            .orElseThrow();
+                    assertEquals(oldest, ranges.newestOfAll(key, other, bound));
                 }
             }
         }
@@ -110,6 +115,18 @@ class RangeDeletionsTest {
 
     private static boolean holds(RangeDeletion deletion, byte[] key) {
         return Arrays.compareUnsigned(deletion.begin(), key) <= 0 && Arrays.compareUnsigned(key, deletion.end()) < 0;
+    }
+
+    /** All that {@link #key} can give. */
+    private static List<byte[]> allKeys() {
+        List<byte[]> keys = new ArrayList<>(List.of(new byte[0]));
+        for (byte first = -2; first < 3; first++) {
+            keys.add(new byte[] {first});
+            for (byte second = -2; second < 3; second++) {
+                keys.add(new byte[] {first, second});
+            }
+        }
+        return keys;
     }
 
     /** Few keys, so that bounds meet. */
