@@ -156,7 +156,7 @@ struct catena_ring {
 	u32 steering; /* 1: the program steers; 0: Java does */
 	u32 waiting;  /* kernel-loop: what the thread that enters waits for. Chain + 1: its end, or its awaited step; ~0: nothing, it stays;
 		       * 0: nothing, it returns when there is nothing left to do. Written by user space */
-	u32 bell;     /* of a submission thread's own ring: a futex word, on which a request of that ring waits. Counted up by user space */
+	u32 bell;     /* of a submission thread's own ring: a futex word, on which a request of that ring waits. Always 0 */
 	/* written by the steerer */
 	CATENA_LINES u64 completions; /* seen by the program */
 	u64 issued;   /* requests issued by the program */

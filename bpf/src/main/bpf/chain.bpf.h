@@ -40,7 +40,7 @@
 #include "catena_chain.h"
 
 enum {
-	E_IO = 5, E_AGAIN = 11, E_INVAL = 22, E_NOSPC = 28,
+	E_IO = 5, E_INVAL = 22, E_NOSPC = 28,
 	E_LOOP = 40, E_NODATA = 61, E_BADMSG = 74,
 };
 
@@ -461,19 +461,19 @@ static __always_inline void chain_wake(struct catena_chain __arena *chain, u32 c
 }
 
 /*
- * The bell of a submission thread was rung, or the thread's own ring is new: waits for the next time. The completion wakes the thread, being work of its
- * own; this request is in the queue before the thread can sleep again, because it looks at all queues after it has handled what woke it.
+ * On a submission thread's own ring: its bell was rung, or is new. Waits for the next time. The thread runs this as it handles what woke it,
+ * and finds the request when it looks at all queues before it sleeps again (dev.catena.io.internal.SubmissionThread says more).
  */
 static __always_inline void ring_listen(struct catena_ring __arena *ring, u32 ring_number, s32 result)
 {
 	u32 place = sqe_reserve(ring, ring->sq_mask + 1);
 	u32 word = HEADER->rings + (ring_number & (CATENA_MAX_RINGS - 1)) * sizeof(struct catena_ring) + __builtin_offsetof(struct catena_ring, bell);
 
-	if (place == 0 || (result != 0 && result != -E_AGAIN /* rung before it waited */)) {
-		ring->steering = 0; /* which user space sees: it wakes by system call */
+	if (place == 0 || result) {
+		U32(ring->cq_head) = U32(ring->cq_head) - 1; /* left as not handled: user space sees that, and enters a ring to wake the thread */
 		return;
 	}
-	sqe_publish_futex(ring, place, IORING_OP_FUTEX_WAIT, 0, word, U32(word), user_data(CATENA_KIND_BELL, ring_number, 0, 0, 0));
+	sqe_publish_futex(ring, place, IORING_OP_FUTEX_WAIT, 0, word, 0, user_data(CATENA_KIND_BELL, ring_number, 0, 0, 0));
 }
 
 static __always_inline void chain_finish(struct catena_chain __arena *chain, u32 chain_number)

@@ -12,21 +12,24 @@ import java.util.concurrent.locks.LockSupport;
  * The kernel's thread that polls the submission queues of all {@link PolledRing}s of a backend. A ring that is used for
  * nothing else holds it, while lanes come and go.
  *
- * <p>Asleep, it is woken by a bell, which is cheaper than to enter a ring and needs no ring: a request of that ring waits on a futex word, and is done when
- * user space changes the word and wakes who waits there, this once. The program, which sees the completion, has another request wait.
- * No wake-up is lost:
+ * <p>Asleep, it is woken by a bell, a futex, and no ring is entered for that: a request of the holding ring waits on a
+ * word, which never changes, and is done as soon as user space wakes who waits there. Its completion is work of the thread,
+ * which so wakes up, and the program, which sees it, has another request wait. No wake-up is lost:
  *
  * <ol>
- *   <li>The thread sets SQ_NEED_WAKEUP in each ring, then looks at the ring's queue once more, then sleeps if all were empty. User space shows requests
- *       first, then looks at that flag: either the thread sees them, or user space sees the flag.
- *   <li>When the thread goes to sleep, a request waits on the word. It is the thread itself that handles a completion of this ring, that is, runs the program,
- *       and the program puts the next request into the queue there and then: the thread finds it before it sleeps. If the word has changed
- *       since the program read it, the request completes at once, and all begins again.
- *   <li>So who saw the flag finds either a request that waits, and the thread, whose work its completion is, wakes up (or does not fall asleep);
- *       or a thread that is awake, and looks at all queues before it can sleep, after it has taken the flag back.
+ *   <li>The thread sets SQ_NEED_WAKEUP in every ring, then looks at the ring's queue once more, and sleeps if all were
+ *       empty. User space shows its requests first, then looks at that flag: either the thread sees the requests, or
+ *       user space sees the flag and rings.
+ *   <li>Whenever the thread goes to sleep, a request waits for the bell: it is the thread itself that handles completions
+ *       of the holding ring, and runs the program as it does, so that the next request is in that ring's queue, where
+ *       it finds it, before it can look whether to sleep.
+ *   <li>So who rings finds a request that waits, and the thread wakes up, or does not fall asleep. Or else it finds
+ *       none, rung for by somebody else: then the thread is awake, and looks at all queues after it has taken the flag
+ *       back, which was seen before that.
  * </ol>
  *
- * <p>Where the program is gone the thread is woken by entering a ring: then the word's last completion lies there unhandled.
+ * <p>Where the program is gone, or could not go on, a bell's completion lies there unhandled: from then on a ring is entered to wake the
+ * thread.
  *
  * <p>A thread of ours looks now and then whether completions lie in one of the rings that nobody handled, and whether the
  * kernel's thread sleeps over work: then it has Java take the ring over, or wakes it. Thread safe.
@@ -44,7 +47,7 @@ final class SubmissionThread implements AutoCloseable {
     private final Steering steering;
     private final Ring holder;
     private final int number;
-    private final long entry;
+    private final long bell;
     private final Watchdog watchdog;
     /** With the first completion that was in each when it was looked at last. */
     private final Map<PolledRing, Long> rings = new HashMap<>();
@@ -58,7 +61,7 @@ final class SubmissionThread implements AutoCloseable {
         memory = steering.memory();
         holder = new Ring(memory, HOLDER_ENTRIES, 2 * HOLDER_ENTRIES, steering.setupFlags(true), IDLE_MILLIS, null);
         number = memory.allocateRing();
-        entry = memory.ring(number);
+        bell = memory.base() + memory.ring(number) + ChainLayout.Ring.BELL;
         try {
             hangBell();
         } catch (RuntimeException e) {
@@ -68,7 +71,7 @@ final class SubmissionThread implements AutoCloseable {
         watcher = Thread.ofPlatform().daemon().name("catena-watchdog").start(this::watch);
     }
 
-    /** Has the program wait for the bell: it does so when a request of this kind has completed, whatever that was. */
+    /** Has the program make a request wait for the bell: it does so whenever a request of that kind has completed. */
     private void hangBell() {
         holder.describe(number, true);
         steering.bind(holder, number, true);
@@ -82,16 +85,15 @@ final class SubmissionThread implements AutoCloseable {
             return;
         }
         if (hears()) {
-            int unused = memory.getAndAddInt(entry + ChainLayout.Ring.BELL, 1);
-            Posix.futexWake(memory.base() + entry + ChainLayout.Ring.BELL);
+            Posix.futexWake(bell);
         } else {
             ring.wake();
         }
     }
 
-    /** Whether the program is there to wait for the bell again: it gave up, or did not see the last time, otherwise. */
+    /** Whether a request waits for the bell whenever the thread sleeps; not if the program left the last one's completion unhandled. */
     private boolean hears() {
-        return memory.getIntAcquire(entry + ChainLayout.Ring.STEERING) != 0 && holder.firstCompletion() == Ring.NONE;
+        return holder.firstCompletion() == Ring.NONE;
     }
 
     /** A new ring that the thread serves. */

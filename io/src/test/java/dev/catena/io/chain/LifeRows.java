@@ -27,6 +27,8 @@ final class LifeRows {
         table.row("close-with-chains-in-flight", LifeRows::close);
         table.row("killed-with-chains-in-flight", KilledProcess::check);
         table.detachingRow("program-misses-events", LifeRows::missedEvents);
+        table.detachingRow("woken-after-pauses-without-program", LifeRows::pausesWithoutProgram);
+        table.detachingRow("woken-after-pauses-without-bell", LifeRows::pausesWithoutBell);
         table.detachingRow("program-detached-in-mid-chain", LifeRows::detached);
         table.detachingRow("program-detached-with-requests-in-flight", LifeRows::detachedInFlight);
         table.detachingRow("program-detached-under-many-lanes", LifeRows::detachedUnderLanes);
@@ -99,7 +101,7 @@ final class LifeRows {
      * nobody has to be woken a second time, but for some that a busy machine left asleep for long.
      */
     private static void pauses(Fixture on) throws IOException {
-        int rounds = Fixture.scaled(200, 10);
+        int rounds = Fixture.scaled(60, 10);
         byte[] content = Fixture.random(2 * BLOCK, 72);
         long sum = Fixture.hash(content, 0, BLOCK, 0) + Fixture.hash(content, BLOCK, BLOCK, BLOCK);
         Random random = new Random(Fixture.SEED);
@@ -124,6 +126,20 @@ final class LifeRows {
                 Check.that(more <= rounds / 10, counter.getKey() + " acted " + more + " times");
             }
         }
+    }
+
+    /** The program no longer sees that the submission thread's bell is rung, where there is one. */
+    private static void pausesWithoutBell(Fixture on) throws IOException {
+        RawChain raw = new RawChain(on);
+        on.chain.nop();
+        Fixture.succeeds(on.chain, 1);
+        raw.stopSteeringOthers();
+        pauses(on);
+    }
+
+    private static void pausesWithoutProgram(Fixture on) throws IOException {
+        on.runtime.detachProgram();
+        pauses(on);
     }
 
     /** Copies of a file, each by a lane of its own, all begun before the first is waited for. */

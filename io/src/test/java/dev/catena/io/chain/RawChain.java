@@ -61,7 +61,20 @@ final class RawChain {
 
     /** Makes the program ignore what completes on the chain's ring. */
     void stopSteering() {
-        long ring = memory.getInt(chain + ChainLayout.Chain.RING);
-        memory.rings().set(ValueLayout.JAVA_INT, ring * ChainLayout.Ring.BYTES + ChainLayout.Ring.STEERING, 0);
+        stopSteering(memory.getInt(chain + ChainLayout.Chain.RING));
+    }
+
+    /** Makes the program ignore what completes on all others. */
+    void stopSteeringOthers() {
+        int own = memory.getInt(chain + ChainLayout.Chain.RING);
+        for (int ring = 0; ring < ChainLayout.MAX_RINGS; ring++) {
+            if (ring != own) {
+                stopSteering(ring);
+            }
+        }
+    }
+
+    private void stopSteering(int ring) {
+        memory.rings().set(ValueLayout.JAVA_INT, (long) ring * ChainLayout.Ring.BYTES + ChainLayout.Ring.STEERING, 0);
     }
 }
