@@ -8,7 +8,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Set;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /**
  * The counter of {@code counter.bpf.c}: attached once, and pointed at one process after another. Its maps hold the counts; between
@@ -25,7 +27,7 @@ final class BpfSyscallCounter implements SyscallCounter {
     private final BpfMap target;
     private final BpfMap syscalls;
     private final BpfMap switches;
-    private final Set<Integer> ioSyscalls = IoSyscalls.ofThisMachine();
+    private final Map<Integer, String> ioSyscalls = IoSyscalls.ofThisMachine();
     private final Arena arena = Arena.ofConfined();
     private final MemorySegment key = arena.allocate(ValueLayout.JAVA_INT);
     private final MemorySegment number = arena.allocate(ValueLayout.JAVA_INT);
@@ -81,14 +83,15 @@ final class BpfSyscallCounter implements SyscallCounter {
     public Counts stop() {
         aimAt(NOBODY);
         long all = 0;
-        long io = 0;
+        SortedMap<String, Long> io = new TreeMap<>();
         for (int slot = 0; slot < SYSCALL_SLOTS; slot++) {
             key.set(ValueLayout.JAVA_INT, 0, slot);
             syscalls.lookup(key, count);
             long calls = count.get(ValueLayout.JAVA_LONG, 0);
             all += calls;
-            if (ioSyscalls.contains(slot)) {
-                io += calls;
+            String name = ioSyscalls.get(slot);
+            if (name != null && calls > 0) {
+                io.put(name, calls);
             }
         }
         key.set(ValueLayout.JAVA_INT, 0, 0);

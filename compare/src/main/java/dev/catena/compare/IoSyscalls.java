@@ -1,7 +1,6 @@
 package dev.catena.compare;
 
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
@@ -53,9 +52,9 @@ final class IoSyscalls {
 
     private IoSyscalls() {}
 
-    /** Their numbers on this machine. */
-    static Set<Integer> ofThisMachine() {
-        return Set.copyOf(table().values());
+    /** Their names on this machine, by number. */
+    static Map<Integer, String> ofThisMachine() {
+        return table().entrySet().stream().collect(Collectors.toMap(Map.Entry::getValue, Map.Entry::getKey));
     }
 
     /** Their names, in alphabetical order, separated by commas. */

@@ -268,6 +268,9 @@ final class SoakCommand implements Callable<Integer> {
             figures.put(
                     name + ": I/O calls",
                     counts == null ? ResultTable.NONE : String.format(Locale.ROOT, "%,d", counts.ioSyscalls()));
+            if (counts != null) {
+                out.printf(Locale.ROOT, "  %s: I/O calls %s%n", name, counts.io());
+            }
         }
 
         private void figure(String name, String format, double value) {

@@ -1,6 +1,7 @@
 package dev.catena.compare;
 
 import dev.catena.bpf.BpfException;
+import java.util.SortedMap;
 import org.jspecify.annotations.Nullable;
 
 /** Counts a process's system calls and voluntary context switches from outside. */
@@ -8,11 +9,16 @@ interface SyscallCounter extends AutoCloseable {
     /**
      * What a process did in a span of time.
      *
-     * @param ioSyscalls system calls that are I/O, see {@link IoSyscalls}
+     * @param io system calls that are I/O, see {@link IoSyscalls}, by name; those that were made
      * @param syscalls all system calls
      * @param switches how often a thread gave up its CPU to wait
      */
-    record Counts(long ioSyscalls, long syscalls, long switches) {}
+    record Counts(SortedMap<String, Long> io, long syscalls, long switches) {
+        /** System calls that are I/O. */
+        long ioSyscalls() {
+            return io.values().stream().mapToLong(Long::longValue).sum();
+        }
+    }
 
     /** Begins to count a process. */
     void start(long pid);

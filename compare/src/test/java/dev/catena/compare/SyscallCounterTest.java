@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -43,6 +44,7 @@ final class SyscallCounterTest {
         SyscallCounter.Counts few = count("dd if=/dev/zero of=/dev/null bs=1 count=1");
         SyscallCounter.Counts many = count("dd if=/dev/zero of=/dev/null bs=1 count=3001");
         assertEquals(6_000, many.ioSyscalls() - few.ioSyscalls(), 5);
+        assertEquals(3_000, many.io().get("write") - few.io().get("write"), 5);
         assertTrue(many.syscalls() >= many.ioSyscalls() && few.syscalls() > few.ioSyscalls(), few + " " + many);
     }
 
@@ -62,7 +64,7 @@ final class SyscallCounterTest {
                     .redirectError(ProcessBuilder.Redirect.DISCARD)
                     .start();
             assertEquals(0, busy.waitFor());
-            assertEquals(new SyscallCounter.Counts(0, 0, 0), counter.stop());
+            assertEquals(new SyscallCounter.Counts(new TreeMap<>(), 0, 0), counter.stop());
         } finally {
             idle.destroyForcibly();
         }
