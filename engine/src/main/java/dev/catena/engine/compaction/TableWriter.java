@@ -303,8 +303,9 @@ public final class TableWriter {
 
         TableFile finish() {
             TableProperties built = builder.finish();
+            TableFile table = versions.open(TableMeta.of(number, built), builder.end());
             close(null);
-            return versions.open(TableMeta.of(number, built));
+            return table;
         }
 
         void abandon(Throwable why) {

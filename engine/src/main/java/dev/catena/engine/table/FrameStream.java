@@ -7,7 +7,6 @@ import dev.catena.io.chain.ChainIoException;
 import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.chain.ChunkMismatchException;
 import dev.catena.io.chain.ChunkReader;
-import dev.catena.io.chain.ChunkTail;
 import dev.catena.io.chain.ChunkWriter;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -32,9 +31,6 @@ final class FrameStream implements AutoCloseable {
     private final Path path;
     private final TableReader table;
     private final ChunkReader chunks;
-
-    /** Has the checksums of what is copied; null when nothing is. */
-    private final @Nullable ChunkTail copied;
 
     private final List<TableReader.Extent> extents;
     private final Buffer straddling = new Buffer(64 << 10, OWNER);
@@ -74,24 +70,18 @@ final class FrameStream implements AutoCloseable {
                         .flatMapToInt(FrameStream::chunksOf)
                         .distinct()
                         .toArray();
-        boolean copies = extents.stream().anyMatch(TableReader.Extent::isRun);
-        ChunkTail tail = null;
-        ChunkTail kept = null;
         boolean good = false;
         try {
-            tail = table.readTail();
-            chunks = new ChunkReader(runtime, table.file(), tail.checksums(), bodyBytes, wanted, readAheadChunks);
-            kept = copies ? tail : null;
-            copied = kept;
+            long checksum = table.layout().fileChecksum();
+            chunks = new ChunkReader(runtime, table.file(), bodyBytes, checksum, wanted, readAheadChunks);
             good = true;
+        } catch (ChunkMismatchException e) {
+            throw TableLayout.corruption(e);
         } catch (ChainIoException e) {
             throw TableLayout.failure(e);
         } finally {
             if (!good) {
                 straddling.close();
-            }
-            if (tail != null && tail != kept) {
-                tail.close();
             }
         }
     }
@@ -171,8 +161,8 @@ final class FrameStream implements AutoCloseable {
     void copyRun(ChunkWriter to) {
         while (position < limit) {
             int whole = position % TableFormat.CHUNK_BYTES == 0 ? chunkOf(limit) - chunkOf(position) : 0;
-            if (whole > 0 && copied != null) {
-                to.copy(table.file(), chunkOf(position), whole, copied.checksums());
+            if (whole > 0) {
+                to.copy(table.file(), chunkOf(position), whole, checksums());
                 pass((long) whole * TableFormat.CHUNK_BYTES);
             } else {
                 if (at == end) {
@@ -182,6 +172,16 @@ final class FrameStream implements AutoCloseable {
                 to.write(Memory.ALL, at, part);
                 pass(part);
             }
+        }
+    }
+
+    private MemorySegment checksums() {
+        try {
+            return chunks.checksums();
+        } catch (ChunkMismatchException e) {
+            throw TableLayout.corruption(e);
+        } catch (ChainIoException e) {
+            throw TableLayout.failure(e);
         }
     }
 
@@ -216,9 +216,6 @@ final class FrameStream implements AutoCloseable {
     public void close() {
         straddling.close();
         chunks.close();
-        if (copied != null) {
-            copied.close();
-        }
     }
 
     /** Copies the frame's bytes from {@code from} to {@code to} into the buffer, chunk after chunk. */

@@ -12,6 +12,7 @@ import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.chain.ChunkSummary;
 import dev.catena.io.chain.ChunkWriter;
+import dev.catena.io.chain.FileBytes;
 import dev.catena.io.memory.Xxh64;
 import io.airlift.compress.v3.Compressor;
 import java.lang.foreign.MemorySegment;
@@ -341,7 +342,7 @@ public final class TableBuilder implements AutoCloseable {
         Memory.putInt(f + TableFormat.FOOTER_COMPRESSION, TableFormat.number(compression));
         Memory.putLong(
                 f + TableFormat.FOOTER_HASH, Xxh64.hash(Memory.ALL, f, TableFormat.FOOTER_HASH, TableFormat.MAGIC));
-        ChunkSummary summary = writer.finish(footer);
+        ChunkSummary summary = writer.finish(footer, partitionsEnd);
         if (summary.bodyBytes() != bodyBytes) {
             throw new AssertionError("the body has " + summary.bodyBytes() + " bytes, not " + bodyBytes);
         }
@@ -355,6 +356,11 @@ public final class TableBuilder implements AutoCloseable {
                 all.rawBytes(),
                 smallestKey,
                 largestKey);
+    }
+
+    /** What a finished table is opened from, as the device has it; null if that is too much. Valid until this is closed. */
+    public @Nullable FileBytes end() {
+        return writer.end();
     }
 
     /** Counts the deletions of ranges in. */

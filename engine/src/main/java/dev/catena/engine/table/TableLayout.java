@@ -6,10 +6,10 @@ import dev.catena.engine.StoreFormatException;
 import dev.catena.engine.StoreIoException;
 import dev.catena.engine.entry.Buffer;
 import dev.catena.engine.entry.Memory;
-import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainIoException;
 import dev.catena.io.chain.ChunkMismatchException;
 import dev.catena.io.chain.ChunkTail;
+import dev.catena.io.chain.FileBytes;
 import dev.catena.io.memory.Xxh64;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -56,7 +56,7 @@ record TableLayout(
      *
      * @throws CorruptionException when they are not those of a table with this checksum
      */
-    static TableLayout read(ChainFile file, long expectedFileChecksum) {
+    static TableLayout read(FileBytes file, long expectedFileChecksum) {
         Path path = file.path();
         long fileBytes = file.size();
         long footerOffset = Math.max(0, fileBytes - TableFormat.FOOTER_BYTES);

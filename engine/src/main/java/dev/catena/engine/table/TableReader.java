@@ -18,7 +18,7 @@ import dev.catena.io.chain.ChainIoException;
 import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.chain.ChunkMismatchException;
 import dev.catena.io.chain.ChunkReader;
-import dev.catena.io.chain.ChunkTail;
+import dev.catena.io.chain.FileBytes;
 import dev.catena.io.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -73,7 +73,13 @@ public final class TableReader {
     private final AtomicInteger references = new AtomicInteger(1);
 
     private TableReader(
-            ChainFile file, long number, BlockCache cache, ChainReads reads, TableLayout layout, KeyOrder order) {
+            ChainFile file,
+            FileBytes source,
+            long number,
+            BlockCache cache,
+            ChainReads reads,
+            TableLayout layout,
+            KeyOrder order) {
         this.order = order;
         this.file = file;
         this.path = file.path();
@@ -85,7 +91,7 @@ public final class TableReader {
         long bytes = layout.partsEnd() - rootOffset;
         MemorySegment frames = cache.takeBuffer(bytes);
         try {
-            readFully(frames, bytes, rootOffset);
+            readFully(source, frames, bytes, rootOffset);
             long rootFrame = frames.address();
             verify(rootOffset, rootFrame, layout.rootEnd());
             long propertiesOffset = layout.partitionsEnd();
@@ -168,6 +174,7 @@ public final class TableReader {
      * @param reads what many frames are read with at once
      * @param expectedFileChecksum as the manifest has it
      * @param order of the keys in it
+     * @param end where the file's end is in memory already; null to have it read
      * @throws CorruptionException when the file is not that table, whole
      */
     public static TableReader open(
@@ -176,11 +183,13 @@ public final class TableReader {
             BlockCache cache,
             ChainReads reads,
             long expectedFileChecksum,
-            KeyOrder order) {
+            KeyOrder order,
+            @Nullable FileBytes end) {
         boolean good = false;
         try {
-            TableLayout layout = TableLayout.read(file, expectedFileChecksum);
-            TableReader reader = new TableReader(file, number, cache, reads, layout, order);
+            FileBytes source = end == null ? file : end;
+            TableLayout layout = TableLayout.read(source, expectedFileChecksum);
+            TableReader reader = new TableReader(file, source, number, cache, reads, layout, order);
             good = true;
             return reader;
         } finally {
@@ -472,13 +481,12 @@ public final class TableReader {
      */
     public void scrub(ChainRuntime runtime, LongPredicate goesOn) {
         retain();
-        try (ChunkTail tail = readTail();
-                ChainFile device = runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.DIRECT);
+        try (ChainFile device = runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.DIRECT);
                 ChunkReader chunks = new ChunkReader(
                         runtime,
                         device,
-                        tail.checksums(),
                         layout.bodyBytes(),
+                        layout.fileChecksum(),
                         ChunkReader.all(layout.bodyBytes()),
                         SCRUB_CHUNKS)) {
             MemorySegment chunk = chunks.next();
@@ -492,27 +500,6 @@ public final class TableReader {
         } finally {
             release();
         }
-    }
-
-    /**
-     * The checksums of the file's chunks, read from it.
-     *
-     * @throws CorruptionException when they are not those that the footer was written with
-     */
-    ChunkTail readTail() {
-        ChunkTail tail;
-        try {
-            tail = ChunkTail.read(file);
-        } catch (ChunkMismatchException e) {
-            throw TableLayout.corruption(e);
-        } catch (ChainIoException e) {
-            throw TableLayout.failure(e);
-        }
-        if (tail.fileChecksum() != layout.fileChecksum() || tail.bodyBytes() != layout.bodyBytes()) {
-            tail.close();
-            throw TableLayout.checksumMismatch(path, layout.bodyBytes(), layout.fileChecksum(), tail.fileChecksum());
-        }
-        return tail;
     }
 
     /** Adds a reference; a new reader has one. The caller holds one already, or knows otherwise that it is open. */
@@ -832,8 +819,12 @@ public final class TableReader {
 
     /** Reads exactly so many bytes to the start of a segment. */
     void readFully(MemorySegment to, long bytes, long offset) {
+        readFully(file, to, bytes, offset);
+    }
+
+    private void readFully(FileBytes source, MemorySegment to, long bytes, long offset) {
         try {
-            long read = file.read(to, 0, bytes, offset);
+            long read = source.read(to, 0, bytes, offset);
             if (read < bytes) {
                 throw new CorruptionException(
                         path, offset, bytes + " bytes", "the file's end after " + read + " bytes");

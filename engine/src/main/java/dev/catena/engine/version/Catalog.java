@@ -8,6 +8,7 @@ import dev.catena.engine.table.TableReader;
 import dev.catena.io.chain.ChainFile;
 import dev.catena.io.chain.ChainIoException;
 import dev.catena.io.chain.ChainRuntime;
+import dev.catena.io.chain.FileBytes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -23,6 +24,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the store consists of: the column families, each with its current version ({@link VersionSet}), and the logs. Whatever changes
@@ -131,18 +133,18 @@ public final class Catalog implements AutoCloseable {
     private TableFile openNamed(TableMeta meta, KeyOrder order) {
         try {
             checkIsThere(directory.table(meta.number()), meta.bytes());
-            return open(meta, order);
+            return open(meta, order, null);
         } catch (CorruptionException e) {
             return new TableFile(meta, e, order, deletable::add);
         }
     }
 
-    /** Opens a table. The caller holds the first reference. */
-    TableFile open(TableMeta meta, KeyOrder order) {
+    /** Opens a table, from its end if that is in memory. The caller holds the first reference. */
+    TableFile open(TableMeta meta, KeyOrder order, @Nullable FileBytes end) {
         Path path = directory.table(meta.number());
         try {
             ChainFile file = runtime.open(path, ChainFile.Mode.READ, ChainFile.Access.BUFFERED);
-            TableReader reader = TableReader.open(file, meta.number(), cache, reads, meta.checksum(), order);
+            TableReader reader = TableReader.open(file, meta.number(), cache, reads, meta.checksum(), order, end);
             return new TableFile(meta, reader, deletable::add);
         } catch (ChainIoException e) {
             throw TableReader.failure(e);

@@ -1,10 +1,12 @@
 package dev.catena.engine.version;
 
 import dev.catena.engine.entry.KeyOrder;
+import dev.catena.io.chain.FileBytes;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The current version of a column family, and the only way to change it: write a manifest that says so, then let readers have it.
@@ -69,9 +71,9 @@ public final class VersionSet {
         return order;
     }
 
-    /** Opens a table of the family. The caller holds the first reference. */
-    public TableFile open(TableMeta meta) {
-        return catalog.open(meta, order);
+    /** Opens a table of the family, from its end if that is in memory. The caller holds the first reference. */
+    public TableFile open(TableMeta meta, @Nullable FileBytes end) {
+        return catalog.open(meta, order, end);
     }
 
     /** A number that no file has or will have. */

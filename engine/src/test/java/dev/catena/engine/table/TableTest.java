@@ -101,7 +101,8 @@ class TableTest {
                 cache,
                 reads,
                 fileChecksum,
-                KeyOrder.BYTES);
+                KeyOrder.BYTES,
+                null);
     }
 
     @ParameterizedTest
@@ -257,7 +258,8 @@ class TableTest {
                         cache,
                         reads,
                         properties.fileChecksum(),
-                        KeyOrder.BYTES);
+                        KeyOrder.BYTES,
+                        null);
                 tables.add(table);
                 sources.add(new Source(table));
                 part = new Model();
@@ -295,7 +297,8 @@ class TableTest {
                         cache,
                         reads,
                         0,
-                        KeyOrder.BYTES));
+                        KeyOrder.BYTES,
+                        null));
     }
 
     @Test
@@ -397,7 +400,8 @@ class TableTest {
                             cache,
                             reads,
                             properties.fileChecksum(),
-                            KeyOrder.BYTES);
+                            KeyOrder.BYTES,
+                            null);
                 } catch (CorruptionException e) {
                     assertDescribed(e, path, whole.length);
                     kinds.add("open");

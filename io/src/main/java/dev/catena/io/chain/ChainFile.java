@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Every failure is a {@link ChainIoException} with path, offset and reason.
  */
-public final class ChainFile implements AutoCloseable {
+public final class ChainFile implements FileBytes, AutoCloseable {
     /** How a file is opened. */
     public enum Mode {
         /** An existing file, to read. */
@@ -107,11 +107,12 @@ public final class ChainFile implements AutoCloseable {
     }
 
     /** As given when opened. */
+    @Override
     public Path path() {
         return path;
     }
 
-    /** Length in bytes. */
+    @Override
     public long size() {
         if (portable != null) {
             try {
@@ -123,7 +124,7 @@ public final class ChainFile implements AutoCloseable {
         return check("size", path, -1, Posix.length(descriptor));
     }
 
-    /** Reads up to {@code length} bytes; fewer only at the end of the file. Returns how many. */
+    @Override
     public long read(MemorySegment target, long offset, long length, long position) {
         checkRange(target, offset, length);
         long done = 0;
@@ -141,14 +142,6 @@ public final class ChainFile implements AutoCloseable {
             done += result;
         }
         return done;
-    }
-
-    /** Reads exactly {@code length} bytes; the end of the file before that is a {@link ChainIoException}. */
-    public void readFully(MemorySegment target, long offset, long length, long position) {
-        long done = read(target, offset, length, position);
-        if (done < length) {
-            throw new ChainIoException("read of " + length + " bytes", path, position + done, Errno.ENODATA);
-        }
     }
 
     /** Writes {@code length} bytes, all of them. */

@@ -4,26 +4,29 @@ import dev.catena.io.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The tail of a file of chunks, read back: checksum table and footer (layout: {@link ChunkWriter}). The table is native
+ * The tail of a file of chunks, read back and checked: checksum table and footer (layout: {@link ChunkWriter}). The table is native
  * memory with an owner: close it.
  */
 public final class ChunkTail implements AutoCloseable {
     /** Where the footer holds the body's length: the one field of it that this layer reads. */
     public static final int BODY_BYTES_AT = 16;
 
-    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final byte[] footer;
-    private final MemorySegment memory;
+    private final @Nullable MemorySegment owned;
     private final MemorySegment checksums;
     private final long bodyBytes;
     private final long fileChecksum;
 
-    private ChunkTail(byte[] footer, MemorySegment memory, MemorySegment checksums, long bodyBytes, long fileChecksum) {
+    private ChunkTail(
+            byte[] footer, @Nullable MemorySegment owned, MemorySegment checksums, long bodyBytes, long fileChecksum) {
         this.footer = footer;
-        this.memory = memory;
+        this.owned = owned;
         this.checksums = checksums;
         this.bodyBytes = bodyBytes;
         this.fileChecksum = fileChecksum;
@@ -35,7 +38,7 @@ public final class ChunkTail implements AutoCloseable {
      * @throws ChunkMismatchException if it is damaged, with the offset of what does not fit
      * @throws ChainIoException if it cannot be read
      */
-    public static ChunkTail read(ChainFile file) {
+    public static ChunkTail read(FileBytes file) {
         long size = file.size();
         if (size < ChunkWriter.FOOTER) {
             throw new ChunkMismatchException(file.path(), 0, ChunkWriter.FOOTER, size);
@@ -45,38 +48,51 @@ public final class ChunkTail implements AutoCloseable {
         MemorySegment memory = NativeMemory.allocate(most, "checksum table");
         try {
             file.readFully(memory, 0, most, size - most);
-            byte[] footer = new byte[ChunkWriter.FOOTER];
-            MemorySegment.copy(memory, ValueLayout.JAVA_BYTE, most - ChunkWriter.FOOTER, footer, 0, ChunkWriter.FOOTER);
-            MemorySegment read = MemorySegment.ofArray(footer);
-            long body = read.get(LONG, BODY_BYTES_AT);
-            long expected = read.get(LONG, ChunkWriter.FOOTER_GIVEN);
-            long chunks = (body + ChunkWriter.CHUNK - 1) / ChunkWriter.CHUNK;
-            long tail = tailBytes(chunks);
-            if (body < 0 || body % 4096 != 0 || body > size || body + tail != size) {
-                throw new ChunkMismatchException(
-                        file.path(), size - ChunkWriter.FOOTER + BODY_BYTES_AT, Math.max(0, size - tail), body);
-            }
-            MemorySegment table = memory.asSlice(most - tail, tail);
-            long sum = 0;
-            for (long at = 0; at < chunks * 8; at += 8) {
-                sum += table.get(LONG, at);
-            }
-            if (sum != expected) {
-                throw new ChunkMismatchException(file.path(), body, expected, sum);
-            }
-            for (long at = chunks * 8; at < tail - ChunkWriter.FOOTER; at += 8) {
-                if (table.get(LONG, at) != 0) {
-                    throw new ChunkMismatchException(file.path(), body + at, 0, table.get(LONG, at));
-                }
-            }
-            return new ChunkTail(footer, memory, table.asSlice(0, chunks * 8), body, expected);
+            return of(file.path(), size, memory, memory);
         } catch (RuntimeException e) {
             NativeMemory.free(memory);
             throw e;
         }
     }
 
-    private static long tailBytes(long chunks) {
+    /**
+     * Checks a tail that was read.
+     *
+     * @param size of the file
+     * @param end the file's end, as long as the tail or longer
+     * @param owned freed when this is closed
+     * @throws ChunkMismatchException as {@link #read}
+     */
+    static ChunkTail of(Path path, long size, MemorySegment end, @Nullable MemorySegment owned) {
+        long most = end.byteSize();
+        byte[] footer = new byte[ChunkWriter.FOOTER];
+        MemorySegment.copy(end, ValueLayout.JAVA_BYTE, most - ChunkWriter.FOOTER, footer, 0, ChunkWriter.FOOTER);
+        MemorySegment read = MemorySegment.ofArray(footer);
+        long body = read.get(LONG, BODY_BYTES_AT);
+        long expected = read.get(LONG, ChunkWriter.FOOTER_GIVEN);
+        long chunks = (body + ChunkWriter.CHUNK - 1) / ChunkWriter.CHUNK;
+        long tail = tailBytes(chunks);
+        if (body < 0 || body % 4096 != 0 || body > size || body + tail != size) {
+            throw new ChunkMismatchException(
+                    path, size - ChunkWriter.FOOTER + BODY_BYTES_AT, Math.max(0, size - tail), body);
+        }
+        MemorySegment table = end.asSlice(most - tail, tail);
+        long sum = 0;
+        for (long at = 0; at < chunks * 8; at += 8) {
+            sum += table.get(LONG, at);
+        }
+        if (sum != expected) {
+            throw new ChunkMismatchException(path, body, expected, sum);
+        }
+        for (long at = chunks * 8; at < tail - ChunkWriter.FOOTER; at += 8) {
+            if (table.get(LONG, at) != 0) {
+                throw new ChunkMismatchException(path, body + at, 0, table.get(LONG, at));
+            }
+        }
+        return new ChunkTail(footer, owned, table.asSlice(0, chunks * 8), body, expected);
+    }
+
+    static long tailBytes(long chunks) {
         return (chunks * 8 + ChunkWriter.FOOTER + 4095) / 4096 * 4096;
     }
 
@@ -102,6 +118,8 @@ public final class ChunkTail implements AutoCloseable {
 
     @Override
     public void close() {
-        NativeMemory.free(memory);
+        if (owned != null) {
+            NativeMemory.free(owned);
+        }
     }
 }

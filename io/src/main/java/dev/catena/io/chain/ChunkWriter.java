@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * A chunk is a step: written as it fills, several in flight, a short write continued, its checksum calculated by
  * whoever steers, which on {@code kernel-hook} is the kernel, and stored into the table, which is itself written by the
  * chain's last steps; so is the footer, once the sum was stored in it. The chain also reserves room ahead, cuts off what was reserved too
- * much, and makes the file durable. User space is woken when buffers are wanted back, and once at the end.
+ * much, makes the file durable, and reads its end back, for who opens it. User space is woken when buffers are wanted back, and once at the end.
  *
  * <p>Chunks of another such file can be copied ({@link #copy}) without user space reading them: the chain reads each one,
  * verifies it, and writes it with the checksums that it gets here. A copied chunk may lie across two of this file's, at a
@@ -100,6 +100,7 @@ public final class ChunkWriter implements AutoCloseable {
 
     private long expected;
     private int published;
+    private @Nullable FileBytes end;
     private boolean closed;
 
     /** A writer for an empty file; {@code file} stays the caller's to close, after this. */
@@ -313,13 +314,14 @@ public final class ChunkWriter implements AutoCloseable {
     }
 
     /**
-     * Writes the tail, makes the file durable and waits for it.
+     * Writes the tail, makes the file durable, reads its end back and waits for all of it.
      *
      * @param footer native or not, its first 120 bytes are written; bytes 16 to 24 must hold the padded length of the
      *     body, see {@link #bodyBytes}
+     * @param endOffset what is read back is at this offset and behind it: {@link #end}
      * @throws ChainIoException if something failed; the file is not valid then
      */
-    public ChunkSummary finish(MemorySegment footer) {
+    public ChunkSummary finish(MemorySegment footer, long endOffset) {
         long body = bodyBytes();
         int chunks = (int) ((body + CHUNK - 1) / CHUNK);
         if (position % CHUNK != 0) {
@@ -352,13 +354,25 @@ public final class ChunkWriter implements AutoCloseable {
         chain.truncate(file, fileBytes);
         note("fdatasync", file, -1);
         chain.sync(file).barrier();
+        long from = endOffset / BLOCK * BLOCK;
+        boolean readsBack = fileBytes - from <= buffers.byteSize();
+        if (readsBack) {
+            note("read", file, from);
+            chain.read(file, buffers, 0, (int) (fileBytes - from), from);
+        }
         chain.seal();
         ChainResult result = chain.await();
         if (result.result() < 0) {
             throw failure();
         }
         long checksum = last.segment().get(ValueLayout.JAVA_LONG, footerAt + FOOTER_GIVEN);
+        end = readsBack ? new WrittenEnd(file.path(), memory.asSlice(0, fileBytes - from), from) : null;
         return new ChunkSummary(body, fileBytes, checksum, chunks);
+    }
+
+    /** The end of the finished file, as the device has it, if it is no longer than the buffers; valid until this is closed. */
+    public @Nullable FileBytes end() {
+        return end;
     }
 
     /** What the body's length will be when finished now: the position, up to a multiple of 4096. */

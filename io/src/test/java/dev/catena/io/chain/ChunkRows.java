@@ -2,6 +2,9 @@ package dev.catena.io.chain;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -37,6 +40,7 @@ final class ChunkRows {
                 }
                 Check.equal(sum, summary.fileChecksum(), "the file's checksum");
                 readBack(on, path, body, summary, -1);
+                damageTail(on, path, summary);
                 if (length > 0) {
                     int damaged = new Random(Fixture.SEED + length).nextInt(length);
                     byte[] file = Files.readAllBytes(path);
@@ -115,14 +119,83 @@ final class ChunkRows {
     private static ChunkSummary finish(ChunkWriter writer) {
         MemorySegment footer = MemorySegment.ofArray(new byte[128]);
         footer.set(ValueLayout.JAVA_LONG_UNALIGNED, ChunkTail.BODY_BYTES_AT, writer.bodyBytes());
-        return writer.finish(footer);
+        long endOffset = writer.position() - writer.position() / 3;
+        ChunkSummary summary = writer.finish(footer, endOffset);
+        checkEnd(writer, summary, endOffset);
+        return summary;
+    }
+
+    /** What was read back is what is in the file. */
+    private static void checkEnd(ChunkWriter writer, ChunkSummary summary, long endOffset) {
+        FileBytes end = writer.end();
+        boolean fits = summary.fileBytes() - endOffset / 4096 * 4096 <= ChunkWriter.MEMORY_BYTES;
+        Check.that(fits == (end != null), "an end of " + summary + " from " + endOffset + ": " + end);
+        if (end == null) {
+            return;
+        }
+        Check.equal(summary.fileBytes(), end.size(), "bytes of the file");
+        int length = (int) (summary.fileBytes() - endOffset);
+        try (Arena arena = Arena.ofConfined();
+                RandomAccessFile file = new RandomAccessFile(end.path().toFile(), "r")) {
+            MemorySegment found = arena.allocate(length + 1L);
+            Check.equal(length, end.read(found, 0, length + 1L, endOffset), "bytes read of the end");
+            byte[] expected = new byte[length];
+            file.seek(endOffset);
+            file.readFully(expected);
+            Check.equal(expected, found.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE), "the end");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** A bit of the tail is wrong, of the checksums, the zeros behind them, or their sum, or it is missing: no chunk is returned. */
+    private static void damageTail(Fixture on, Path path, ChunkSummary summary) throws IOException {
+        long body = summary.bodyBytes();
+        byte[] tail = new byte[(int) (summary.fileBytes() - body)];
+        Random random = new Random(Fixture.SEED + body);
+        try (RandomAccessFile access = new RandomAccessFile(path.toFile(), "rw")) {
+            access.seek(body);
+            access.readFully(tail);
+            for (int round = 0; round < 4; round++) {
+                int at = round == 0
+                        ? tail.length - 1
+                        : random.nextInt(round == 1 ? 8 : tail.length - ChunkWriter.FOOTER);
+                access.seek(body + at);
+                access.write(tail[at] ^ 1 << random.nextInt(8));
+                isRefused(on, path, summary, "byte " + at + " of the tail is damaged");
+                access.seek(body + at);
+                access.write(tail[at]);
+            }
+            access.setLength(summary.fileBytes() - 4096);
+            isRefused(on, path, summary, "the file was cut");
+            access.seek(body);
+            access.write(tail);
+        }
+    }
+
+    private static void isRefused(Fixture on, Path path, ChunkSummary summary, String why) {
+        try (ChainFile file = on.open(path, ChainFile.Mode.READ);
+                ChunkReader reader = reader(on, file, summary)) {
+            throw new AssertionError(why + ", read: " + reader.next());
+        } catch (ChunkMismatchException e) {
+            Check.that(e.path().equals(path), e.getMessage());
+        }
+    }
+
+    private static ChunkReader reader(Fixture on, ChainFile file, ChunkSummary summary) {
+        return new ChunkReader(
+                on.runtime,
+                file,
+                summary.bodyBytes(),
+                summary.fileChecksum(),
+                ChunkReader.all(summary.bodyBytes()),
+                16);
     }
 
     private static void readBack(Fixture on, Path path, byte[] body, ChunkSummary summary, int damaged) {
         try (ChainFile file = on.open(path, ChainFile.Mode.READ);
                 ChunkTail tail = ChunkTail.read(file);
-                ChunkReader reader = new ChunkReader(
-                        on.runtime, file, tail.checksums(), tail.bodyBytes(), ChunkReader.all(tail.bodyBytes()), 16)) {
+                ChunkReader reader = reader(on, file, summary)) {
             Check.equal(summary.bodyBytes(), tail.bodyBytes(), "bytes of the body");
             Check.equal(summary.fileChecksum(), tail.fileChecksum(), "the checksum in the footer");
             int at = 0;
