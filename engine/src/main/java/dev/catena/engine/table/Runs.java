@@ -29,14 +29,12 @@ import org.jspecify.annotations.Nullable;
  * </ul>
  *
  * <p>All of that is known from what open tables have in memory, but for tables of which one partition goes round another's whole range: then a
- * block of it is looked at. So it is known before anything is read, and what is copied is not read ahead.
+ * block of it is looked at, the less often the more such looks in a row found a key. So it is known before anything is read, and what is copied
+ * is not read ahead.
  *
  * <p>Not thread safe.
  */
 public final class Runs {
-    /** A table in which looking into blocks found a key so many times in a row is not looked into any more: each look may read two blocks. */
-    private static final int LOOKS = 4;
-
     /** Bytes of a partition that is copied. Changed by tests only. */
     private static volatile long bytesMin = TableFormat.CHUNK_BYTES;
 
@@ -46,6 +44,11 @@ public final class Runs {
     private final byte @Nullable [] until;
     private final long bytesMax;
     private final Map<TableReader, List<TableReader.Run>> found = new HashMap<>();
+
+    /** Looks into all tables, and into each. */
+    private final Looks looks = new Looks();
+
+    private final Map<TableReader, Looks> looksInto = new HashMap<>();
 
     /**
      * Of tables that are merged.
@@ -162,15 +165,39 @@ public final class Runs {
         return false;
     }
 
+    /**
+     * Looks that may read two blocks each. When some in a row have found a key, keys of tables lie all over each other's, and the next ones
+     * would likely find one too: as many are left out after a look as were due before it in the row.
+     */
+    private static final class Looks {
+        private int passed;
+        private int left;
+
+        /** Whether it is time for one. */
+        boolean areDue() {
+            if (left == 0) {
+                return true;
+            }
+            left--;
+            return false;
+        }
+
+        void found(boolean isKey) {
+            left = isKey ? passed : 0;
+            passed = isKey ? 2 * passed + 1 : 0;
+        }
+    }
+
     /** A table that is asked for keys. */
     private final class Other implements AutoCloseable {
         private final TableReader table;
         private final Buffer key = new Buffer(256, "compaction");
         private @Nullable InternalIterator iterator;
-        private int foundInARow;
+        private final Looks looksHere;
 
         Other(TableReader table) {
             this.table = table;
+            looksHere = looksInto.computeIfAbsent(table, _ -> new Looks());
         }
 
         /** Whether it has a key of a range, ends included. */
@@ -190,14 +217,15 @@ public final class Runs {
                     return true;
                 }
             }
-            if (foundInARow == LOOKS) {
-                return true; // likely: its keys lie all over the other's
+            if (!looksHere.areDue() || !looks.areDue()) {
+                return true;
             }
             InternalIterator keys = iterator == null ? table.iterator(0) : iterator;
             iterator = keys;
             keys.seek(key.address(), from.length, -1);
             boolean found = keys.isValid() && order.compare(to, keys.keyAddress(), keys.keyLength()) >= 0;
-            foundInARow = found ? foundInARow + 1 : 0;
+            looksHere.found(found);
+            looks.found(found);
             return found;
         }
 
