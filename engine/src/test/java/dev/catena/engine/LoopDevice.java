@@ -60,6 +60,15 @@ final class LoopDevice implements AutoCloseable {
         assertTrue(mount(), "mounted again");
     }
 
+    /** Has the file system lose what it knows of where a file of it is, and mounts it anew. Nothing on it may be open. */
+    void lose(Path file) {
+        assertTrue(succeeds("umount", mounted.toString()), "unmounted");
+        String change = "set_inode_field /" + mounted.relativize(file) + " block[0] 0x12345678";
+        boolean changed = succeeds("debugfs", "-w", "-R", change, image());
+        assertTrue(mount(), "mounted again");
+        assumeTrue(changed, "a file system cannot be changed here (needs debugfs)");
+    }
+
     /** Has it stand still for a while, from now on; over when the process has ended. */
     Process standStill(double seconds) throws IOException {
         Process process = new ProcessBuilder(

@@ -10,12 +10,17 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.catena.engine.table.TableReader;
+import dev.catena.io.chain.ChainIoException;
 import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.memory.NativeMemory;
+import dev.catena.io.memory.Xxh64;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -558,6 +563,61 @@ class QuarantineTest {
                     assertArrayEquals(value(i, 0), db.get(key));
                 }
             }
+        }
+    }
+
+    /** What a file system cannot give back is damage, as what it gives back wrong is. */
+    @Test
+    void aFileThatTheFileSystemLostIsDamage() throws Exception {
+        try (LoopDevice device = new LoopDevice(directory, 256 << 20, 256 << 20)) {
+            Path store = device.path().resolve("db");
+            try (Db db = Db.open(store, options())) {
+                fill(db, 0, THIRD, 0);
+                fill(db, THIRD, 2 * THIRD, 0);
+                fill(db, 2 * THIRD, KEYS, 0);
+            }
+            Path table = tables(store).get(1);
+            device.lose(table);
+            assertThrows(IOException.class, () -> Files.size(table));
+            try (Db db = Db.open(store, options())) {
+                assertEquals(table, assertNotNullIn10Seconds().file());
+                checkReads(db, table, 0);
+                checkWalks(db, table, 0);
+            }
+        }
+    }
+
+    @Test
+    void bytesThatCannotBeReadAreDamageAndMissingRightsAreNot() {
+        Path table = Path.of("/store/000001.table");
+        CorruptionException lost = assertInstanceOf(
+                CorruptionException.class, TableReader.failure(new ChainIoException("read", table, 4096, 5)));
+        assertEquals(table, lost.file());
+        assertEquals(4096, lost.offset());
+        assertTrue(lost.found().contains("errno 5"), lost.found());
+        StoreException refused = TableReader.failure(new ChainIoException("open", table, -1, 13));
+        assertInstanceOf(StoreIoException.class, refused);
+        assertTrue(String.valueOf(refused.getMessage()).contains(table.toString()), refused.toString());
+    }
+
+    @Test
+    void aTableOfANewerBuildStillRefusesToOpen() throws Exception {
+        Path table = make(Place.LAST_LEVEL);
+        byte[] bytes = Files.readAllBytes(table);
+        ByteBuffer footer =
+                ByteBuffer.wrap(bytes, bytes.length - 128, 128).slice().order(ByteOrder.LITTLE_ENDIAN);
+        footer.putInt(8, 1000);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment copy = arena.allocate(128).copyFrom(MemorySegment.ofBuffer(footer));
+            footer.putLong(112, Xxh64.hash(copy, 0, 112, footer.getLong(0)));
+        }
+        Files.write(table, bytes);
+        for (Executable open : List.<Executable>of(
+                () -> Db.open(store(), options()).close(),
+                () -> Db.openReadOnly(store(), options()).close())) {
+            StoreFormatException newer = assertThrows(StoreFormatException.class, open);
+            String message = String.valueOf(newer.getMessage());
+            assertTrue(message.contains(table.toString()) && message.contains("version 1000"), message);
         }
     }
 
