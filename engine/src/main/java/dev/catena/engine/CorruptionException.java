@@ -1,5 +1,6 @@
 package dev.catena.engine;
 
+import dev.catena.engine.version.StoreDirectory;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
@@ -67,6 +68,18 @@ public final class CorruptionException extends StoreException {
                 expected,
                 found,
                 null);
+    }
+
+    /** Of an opening of a store that it ended: with what to do. */
+    CorruptionException notOpened(Path store) {
+        if (file.equals(store)) {
+            return this; // memory, and not a file
+        }
+        String advice = file.getFileName().toString().equals(StoreDirectory.OPTIONS)
+                ? "put a whole copy of the file in its place, or delete it: then the options given count, and that they fit is not checked"
+                : "put a whole copy of the file in its place, or use a checkpoint or another copy of the whole directory";
+        return new CorruptionException(
+                getMessage() + ". The store is not opened: " + advice, file, offset, expected, found, this);
     }
 
     /** The same, for another who has met it. */

@@ -17,7 +17,7 @@ import java.util.TreeMap;
  * The file {@code OPTIONS}: lines of {@code name = value}, and comments after {@code #}. The lines of a column family follow its name in
  * brackets; before the first of those are the lines of the store and of its default family.
  *
- * <p>Two kinds of lines. What the store is, and can never be changed, is checked at every opening ({@link #FIXED}). The options of the
+ * <p>Two kinds of lines. What the store is, and can never be changed, is checked at every opening ({@link #FORMAT}). The options of the
  * last opening are there to be read; another opening replaces them. Replaced whole, like the manifest, when something differs.
  */
 final class OptionsFile {
@@ -28,8 +28,10 @@ final class OptionsFile {
             # What it was last opened with; written at every opening, so changes made here have no effect:
             """;
 
-    /** What must be the same at every opening. */
-    private static final Map<String, String> FIXED = Map.of("format", "1");
+    /** The name of the line that says of which format the store is, and the one that this build knows. */
+    private static final String FORMAT = "format";
+
+    private static final int FORMAT_NEWEST = 1;
 
     /** The line with the name of the merge operator: what is stored with one makes sense with that only. */
     static final String MERGE_OPERATOR = "mergeOperator";
@@ -60,23 +62,25 @@ final class OptionsFile {
     /**
      * Checks what cannot change.
      *
-     * @throws CorruptionException when the store is of another kind than this program knows
+     * @throws StoreFormatException when a newer build has written the store
+     * @throws CorruptionException when the file does not say of which format it is
      */
     static void check(StoreDirectory directory) {
         Path file = directory.options();
         if (Files.exists(file)) {
             String text = text(file);
             Map<String, String> lines = lines(file, text).getOrDefault("", Map.of());
-            FIXED.forEach((name, value) -> {
-                String found = lines.get(name);
-                if (!value.equals(found)) {
-                    throw new CorruptionException(
-                            file,
-                            Math.max(0, text.indexOf(name)),
-                            "a store with " + name + " = " + value,
-                            found == null ? "no such line" : name + " = " + found);
-                }
-            });
+            String found = lines.getOrDefault(FORMAT, "");
+            if (found.matches("[1-9][0-9]*") && !found.equals("" + FORMAT_NEWEST)) {
+                throw new StoreFormatException(file, FORMAT + " = " + found, FORMAT_NEWEST);
+            }
+            if (!found.equals("" + FORMAT_NEWEST)) {
+                throw new CorruptionException(
+                        file,
+                        Math.max(0, text.indexOf(FORMAT)),
+                        "a store with " + FORMAT + " = " + FORMAT_NEWEST,
+                        found.isEmpty() ? "no such line" : FORMAT + " = " + found);
+            }
         }
     }
 
@@ -105,7 +109,7 @@ final class OptionsFile {
     /** Writes the options if they differ from those written last. */
     static void write(StoreDirectory directory, Options options, List<Family> families) {
         StringBuilder text = new StringBuilder(HEADER);
-        FIXED.forEach((name, value) -> text.append(name + " = " + value + "\n"));
+        text.append(FORMAT + " = " + FORMAT_NEWEST + "\n");
         text.append(OPTIONS);
         options.texts().forEach((name, value) -> text.append(name + " = " + value + "\n"));
         for (Family family : families.subList(1, families.size())) {

@@ -105,7 +105,7 @@ public record Stats(
      * @param cacheMisses block look-ups that read from a file
      * @param budget bytes that all owners may have together; 0 where they have no common budget
      * @param byOwner bytes now, of {@code memtables}, {@code blocks} (cached, index and filters among them), {@code tables} (open),
-     *     {@code iterators}, {@code compaction} and {@code log}
+     *     {@code iterators}, {@code lookups} (buffers for reading what many keys at once need), {@code compaction} and {@code log}
      */
     public record Memory(
             long memtableBytes,

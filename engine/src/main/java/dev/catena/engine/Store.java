@@ -12,6 +12,7 @@ import dev.catena.engine.log.Operations;
 import dev.catena.engine.memtable.Memtable;
 import dev.catena.engine.table.BlockCache;
 import dev.catena.engine.table.TableBuilder;
+import dev.catena.engine.table.TableReader;
 import dev.catena.engine.version.Catalog;
 import dev.catena.engine.version.Manifest;
 import dev.catena.engine.version.StoreDirectory;
@@ -22,7 +23,6 @@ import dev.catena.engine.version.VersionSet;
 import dev.catena.io.chain.ChainIoException;
 import dev.catena.io.chain.ChainRuntime;
 import dev.catena.io.chain.ChunkMismatchException;
-import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -129,24 +129,15 @@ final class Store {
     /** Opens or makes a store. */
     static Store open(Path path, Options options) {
         options.check();
-        try {
-            if (options.createIfMissing()) {
-                Files.createDirectories(path);
-            } else if (!Files.isDirectory(path)) {
-                throw new StoreIoException("there is no store in " + path + ": no such directory", null);
-            }
-        } catch (IOException e) {
-            throw new StoreIoException("cannot create " + path + ": " + e, e);
-        }
         try (Undo undo = new Undo()) {
-            DirectoryLock lock = undo.add(DirectoryLock.acquire(path));
+            DirectoryLock lock = OpeningDirectory.lock(path, options.createIfMissing(), undo);
             Store store = new Store(path, options, lock, undo, false);
             lock.tell(store.runtime.address());
             undo.clear();
             store.start();
             return store;
-        } catch (ChainIoException e) {
-            throw new StoreIoException("cannot open store " + path + ": " + e.getMessage(), e);
+        } catch (ChainIoException | CorruptionException e) {
+            throw notOpened(path, e);
         }
     }
 
@@ -161,9 +152,15 @@ final class Store {
             Store store = new Store(path, options.withCreateIfMissing(false), lock, undo, true);
             undo.clear();
             return store;
-        } catch (ChainIoException e) {
-            throw new StoreIoException("cannot open store " + path + ": " + e.getMessage(), e);
+        } catch (ChainIoException | CorruptionException e) {
+            throw notOpened(path, e);
         }
+    }
+
+    private static StoreException notOpened(Path path, RuntimeException e) {
+        return e instanceof CorruptionException damage
+                ? damage.notOpened(path)
+                : new StoreIoException("cannot open store " + path + ": " + e.getMessage(), e);
     }
 
     private Store(Path path, Options options, DirectoryLock directoryLock, Undo undo, boolean reading) {
@@ -862,13 +859,7 @@ final class Store {
 
     /** Chunk mismatches as the corruption that they are. */
     static Throwable translate(Throwable e) {
-        return e instanceof ChunkMismatchException mismatch
-                ? new CorruptionException(
-                        mismatch.path(),
-                        mismatch.offset(),
-                        "a chunk with XXH64 %016x".formatted(mismatch.expected()),
-                        "%016x".formatted(mismatch.found()))
-                : e;
+        return e instanceof ChunkMismatchException mismatch ? TableReader.corruption(mismatch) : e;
     }
 
     // ---- Looking.

@@ -25,6 +25,8 @@ public final class StoreReadOnlyException extends StoreException {
      * @param cause the first failure
      */
     public StoreReadOnlyException(Path directory, Throwable cause) {
-        super("store " + directory + " is read-only since a failure: " + cause.getMessage(), cause);
+        super(
+                "store " + directory + " is read-only since a failure, until it is opened again: " + cause.getMessage(),
+                cause);
     }
 }

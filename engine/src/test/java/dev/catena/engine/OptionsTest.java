@@ -68,11 +68,15 @@ class OptionsTest {
             () -> Db.openReadOnly(directory, UNUSUAL).close(),
             () -> Options.stored(directory)
         }) {
-            CorruptionException e = assertThrows(CorruptionException.class, opening::run);
-            assertEquals(text.indexOf("format"), e.offset());
-            assertEquals("a store with format = 1", e.expected());
-            assertEquals("format = 2", e.found());
+            String message = String.valueOf(
+                    assertThrows(StoreFormatException.class, opening::run).getMessage());
+            assertTrue(message.contains(file().toString()) && message.contains("format = 2"), message);
         }
+        Files.writeString(file(), text.replace("format = 1", "format = one"));
+        CorruptionException e = assertThrows(CorruptionException.class, () -> Options.stored(directory));
+        assertEquals(text.indexOf("format"), e.offset());
+        assertEquals("a store with format = 1", e.expected());
+        assertEquals("format = one", e.found());
         Files.writeString(file(), text.replace("format = 1\n", ""));
         assertEquals(
                 "no such line",

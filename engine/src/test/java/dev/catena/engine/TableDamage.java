@@ -45,7 +45,7 @@ enum TableDamage {
             flip(table, Files.size(table) - FOOTER + 40);
         }
     },
-    CHUNK_CHECKSUMS("chunk checksum") {
+    CHUNK_CHECKSUMS("sum of chunk checksums") {
         @Override
         void to(Path table) throws IOException {
             flip(table, footerField(table, 16));
@@ -57,7 +57,7 @@ enum TableDamage {
             flip(table, footerField(table, 40) + 20);
         }
     },
-    ZEROS("chunk checksum") {
+    ZEROS("length of the body") {
         @Override
         void to(Path table) throws IOException {
             long bytes = Files.size(table);

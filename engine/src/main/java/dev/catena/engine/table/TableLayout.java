@@ -87,8 +87,8 @@ record TableLayout(
         return new CorruptionException(
                 e.path(),
                 e.offset(),
-                "chunk checksum " + TableFormat.hex(e.expected()),
-                "chunk checksum " + TableFormat.hex(e.found()));
+                e.what() + " " + TableFormat.hex(e.expected()),
+                e.what() + " " + TableFormat.hex(e.found()));
     }
 
     static CorruptionException checksumMismatch(Path path, long offset, long expected, long found) {

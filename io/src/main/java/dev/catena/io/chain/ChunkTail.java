@@ -41,7 +41,7 @@ public final class ChunkTail implements AutoCloseable {
     public static ChunkTail read(FileBytes file) {
         long size = file.size();
         if (size < ChunkWriter.FOOTER) {
-            throw new ChunkMismatchException(file.path(), 0, ChunkWriter.FOOTER, size);
+            throw new ChunkMismatchException(file.path(), 0, "bytes with a footer:", ChunkWriter.FOOTER, size);
         }
         long most = Math.min(
                 size, tailBytes((size + ChunkWriter.CHUNK - 1) / ChunkWriter.CHUNK)); // the body is less than that
@@ -74,7 +74,11 @@ public final class ChunkTail implements AutoCloseable {
         long tail = tailBytes(chunks);
         if (body < 0 || body % 4096 != 0 || body > size || body + tail != size) {
             throw new ChunkMismatchException(
-                    path, size - ChunkWriter.FOOTER + BODY_BYTES_AT, Math.max(0, size - tail), body);
+                    path,
+                    size - ChunkWriter.FOOTER + BODY_BYTES_AT,
+                    "length of the body",
+                    Math.max(0, size - tail),
+                    body);
         }
         MemorySegment table = end.asSlice(most - tail, tail);
         long sum = 0;
@@ -82,11 +86,11 @@ public final class ChunkTail implements AutoCloseable {
             sum += table.get(LONG, at);
         }
         if (sum != expected) {
-            throw new ChunkMismatchException(path, body, expected, sum);
+            throw new ChunkMismatchException(path, body, "sum of chunk checksums", expected, sum);
         }
         for (long at = chunks * 8; at < tail - ChunkWriter.FOOTER; at += 8) {
             if (table.get(LONG, at) != 0) {
-                throw new ChunkMismatchException(path, body + at, 0, table.get(LONG, at));
+                throw new ChunkMismatchException(path, body + at, "padding", 0, table.get(LONG, at));
             }
         }
         return new ChunkTail(footer, owned, table.asSlice(0, chunks * 8), body, expected);
