@@ -1,6 +1,7 @@
 package dev.catena.compare;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -18,13 +19,14 @@ import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a resident lane of {@code kernel-hook} asks of the kernel: no I/O system call, whoever sleeps and is woken. Skipped where BPF cannot count. */
+/** What a resident lane of {@code kernel-hook} asks of the kernel: it enters no ring, whoever sleeps and is woken. Skipped where BPF cannot count. */
 final class ChainIoTest {
     private static final int BYTES = 64 << 20;
     private static final int BLOCK = 256 << 10;
     private static final long SEED = 7;
-    /** The JVM's own threads, and the test runner's, make an I/O call now and then. */
-    private static final int ATTEMPTS = 5;
+    private static final String ENTER = "io_uring_enter";
+    /** On a busy machine the watchdog may find the submission thread not yet awake, and wake it by one. */
+    private static final int ATTEMPTS = 3;
 
     @TempDir
     private Path directory;
@@ -45,18 +47,15 @@ final class ChainIoTest {
                     ChainFile to =
                             runtime.open(directory.resolve("copy"), ChainFile.Mode.CREATE, ChainFile.Access.BUFFERED)) {
                 assumeTrue(runtime.backend().equals("kernel-hook"), "backend " + runtime.backend());
-                SyscallCounter.Counts fewest = null;
-                for (int i = 0; i < ATTEMPTS && (fewest == null || fewest.ioSyscalls() > 0); i++) {
+                SyscallCounter.Counts counts = null;
+                for (int i = 0; i < ATTEMPTS && (counts == null || counts.io().containsKey(ENTER)); i++) {
                     counter.start(ProcessHandle.current().pid());
                     copy(chain, buffer, from, to);
-                    SyscallCounter.Counts counts = counter.stop();
+                    counts = counter.stop();
                     assertNotNull(counts);
-                    if (fewest == null || counts.ioSyscalls() < fewest.ioSyscalls()) {
-                        fewest = counts;
-                    }
                 }
-                assertEquals(0, fewest.ioSyscalls(), fewest.toString());
-                assertTrue(fewest.syscalls() > BYTES / BLOCK / 2, "nobody waited, or nothing was counted: " + fewest);
+                assertFalse(counts.io().containsKey(ENTER), counts.toString());
+                assertTrue(counts.syscalls() > BYTES / BLOCK / 2, "nobody waited, or nothing was counted: " + counts);
             }
         }
         assertEquals(-1, Files.mismatch(source, directory.resolve("copy")));
