@@ -33,17 +33,8 @@ import org.junit.jupiter.api.io.TempDir;
  * kernel cannot steer or BPF cannot count.
  */
 final class StoreIoTest {
-<<<<<<< Updated upstream
     private static final int TABLE_BYTES = 4 << 20;
     private static final int MANY_TABLES = 48;
-=======
-    private static final long COMPACTED_BYTES = 256L << 20;
-    /** Most of them the JVM's, for classes; a call for each 64 KiB read or written would make 8,400. */
-    private static final long COMPACTION_CALLS_MAX = 150;
-    /** A lane's ring is entered when it is made; a submission thread that a busy machine left asleep is woken by one. */
-    private static final long COMPACTION_ENTERS_MAX = 5;
-
->>>>>>> Stashed changes
     private static final int KEY_BYTES = 16;
     private static final int VALUE_BYTES = 1000;
     private static final long SEED = 7;
@@ -117,7 +108,6 @@ final class StoreIoTest {
             counter.start(ProcessHandle.current().pid());
             db.compact();
             SyscallCounter.Counts counts = counted();
-<<<<<<< Updated upstream
             long more = db.stats().compaction().writtenBytes() - written;
             assertTrue(more >= (tables - 1L) * TABLE_BYTES, more + " bytes written for " + tables + " tables");
             return counts;
@@ -135,11 +125,6 @@ final class StoreIoTest {
                 new SplittableRandom(i).nextBytes(value);
                 db.put(key, value);
             }
-=======
-            assertTrue(db.stats().compaction().writtenBytes() >= COMPACTED_BYTES, () -> "" + db.stats());
-            assertTrue(counts.ioSyscalls() < COMPACTION_CALLS_MAX, counts.toString());
-            assertTrue(counts.io().getOrDefault("io_uring_enter", 0L) <= COMPACTION_ENTERS_MAX, counts.toString());
->>>>>>> Stashed changes
         }
     }
 
