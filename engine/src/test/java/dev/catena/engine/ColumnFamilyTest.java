@@ -22,7 +22,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -340,28 +339,14 @@ class ColumnFamilyTest {
      */
     @Test
     void flushesThatFollowDoNotGetIntoACheckpoint() throws Exception {
-        CountDownLatch flushing = new CountDownLatch(1);
-        CountDownLatch flush = new CountDownLatch(1);
+        HeldMerge flush = new HeldMerge();
         CountDownLatch checkpointed = new CountDownLatch(1);
         CountDownLatch flushed = new CountDownLatch(2);
         CountDownLatch flushedLater = new CountDownLatch(3);
         AtomicBoolean spin = new AtomicBoolean(true);
-        MergeOperator waiting = new MergeOperator() { // the flush thread merges
-                    @Override
-                    public String name() {
-                        return "waiting";
-                    }
-
-                    @Override
-                    public byte[] merge(byte[] key, byte @Nullable [] base, List<byte[]> operands) {
-                        flushing.countDown();
-                        await(flush);
-                        return operands.getLast();
-                    }
-                };
         Options options = SMALL.withMemtables(4);
         Path copy = root.resolve("copy");
-        try (Db db = Db.open(directory(), options.withMergeOperator(waiting).withListener(new StoreListener() {
+        try (Db db = Db.open(directory(), options.withMergeOperator(flush).withListener(new StoreListener() {
             @Override
             public void ended(StoreEvent event) {
                 if (event instanceof StoreEvent.Flush) {
@@ -377,7 +362,7 @@ class ColumnFamilyTest {
                 db.checkpoint(copy);
                 checkpointed.countDown();
             });
-            await(flushing);
+            flush.awaitMerging();
             db.write(new Batch().put(key(3), key(3)).put(cats, key(3), key(3)), Durability.BUFFERED);
             for (int i = 0; i < 100; i++) {
                 db.put(key(1000 + i), noise(i, 1000)); // so that the memtable is sealed
@@ -393,33 +378,25 @@ class ColumnFamilyTest {
                     }
                 }));
             }
-            await(spinning);
-            flush.countDown();
-            await(flushed);
+            HeldMerge.await(spinning);
+            flush.close();
+            HeldMerge.await(flushed);
             boolean early = flushedLater.await(1, TimeUnit.SECONDS);
             boolean starved = checkpointed.getCount() == 1;
             spin.set(false);
             assertFalse(early, "a flush that follows");
             assertTrue(starved);
-            await(checkpointed);
-            await(flushedLater); // now it may
+            HeldMerge.await(checkpointed);
+            HeldMerge.await(flushedLater); // now it may
             checkpoint.join();
             for (Thread spinner : spinners) {
                 spinner.join();
             }
         }
-        try (Db db = Db.openReadOnly(copy, options.withMergeOperator(waiting))) {
+        try (Db db = Db.openReadOnly(copy, options.withMergeOperator(flush))) {
             assertArrayEquals(key(2), db.get(key(1)));
             assertNull(db.get(key(3)));
             assertNull(family(db, "cats").get(key(3)));
-        }
-    }
-
-    private static void await(CountDownLatch latch) {
-        try {
-            assertTrue(latch.await(60, TimeUnit.SECONDS));
-        } catch (InterruptedException e) {
-            throw new AssertionError(e);
         }
     }
 

@@ -12,9 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Random;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -162,38 +160,19 @@ final class MemoryBudgetTest {
         }
     }
 
-    /** Merges once a latch is open; the flush thread does. */
-    private record Waiting(CountDownLatch flushing, CountDownLatch flush) implements MergeOperator {
-        @Override
-        public String name() {
-            return "waiting";
-        }
-
-        @Override
-        public byte[] merge(byte[] key, byte @Nullable [] base, List<byte[]> operands) {
-            flushing.countDown();
-            try {
-                assertTrue(flush.await(60, TimeUnit.SECONDS));
-            } catch (InterruptedException e) {
-                throw new AssertionError(e);
-            }
-            return operands.getLast();
-        }
-    }
-
     /** As many as there may be, all full: so writers are slowed down by the last one, and not stopped by what all may take. */
     @ParameterizedTest
     @ValueSource(ints = {2, 4})
-    void fullMemtablesTakeLessThanAllMay(int memtables) throws Exception {
+    void fullMemtablesTakeLessThanAllMay(int memtables) {
         long most = 8 << 20;
-        Waiting waiting = new Waiting(new CountDownLatch(1), new CountDownLatch(1));
+        HeldMerge flush = new HeldMerge();
         Options options = Options.defaults()
-                .withMergeOperator(waiting)
+                .withMergeOperator(flush)
                 .withMemtables(memtables)
                 .withMemtableBytes(most / 2) // more than is left for each when there are four
                 .withWriteBufferBytes(most);
         try (Db db = Db.open(directory, options);
-                AutoCloseable _ = waiting.flush::countDown) {
+                flush) {
             long empty = of(db, "memtables");
             db.put(key(0), key(0));
             db.merge(key(0), key(1));
@@ -210,7 +189,7 @@ final class MemoryBudgetTest {
                             taken + " bytes for the memtable that was sealed as number " + sealed);
                 }
             }
-            assertTrue(waiting.flushing.await(60, TimeUnit.SECONDS));
+            flush.awaitMerging();
             assertTrue(full * memtables > 0.8 * most, full + " bytes in a full memtable");
             assertEquals(0, db.stats().stalls());
             for (int i = 0; db.stats().memory().memtableBytes() < 0.95 * full; i++) {
