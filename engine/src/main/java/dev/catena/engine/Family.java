@@ -360,6 +360,10 @@ final class Family implements DbIterator.Owner, AutoCloseable {
                 if (compactor.isStuck(state().version)) {
                     store.damages.check(name);
                 }
+                StoreIoException noRoom = compactor.noRoom();
+                if (noRoom != null) {
+                    throw new StoreIoException(String.valueOf(noRoom.getMessage()), noRoom);
+                }
                 why = "level 0 has " + tables + " tables: writes stop";
             } else if (used >= fullBytes()) {
                 if (canSeal()) {
@@ -738,7 +742,20 @@ final class Family implements DbIterator.Owner, AutoCloseable {
 
     /** Does a compaction if one is asked for or due, in the compaction thread; whether it did. */
     boolean compactOnce() {
-        return !dropped && compactor.work();
+        if (dropped) {
+            return false;
+        }
+        StoreIoException before = compactor.noRoom();
+        boolean worked = compactor.work();
+        if (compactor.noRoom() != before) {
+            store.appendLock.lock();
+            try {
+                store.signalChange(); // writers that wait for it are told
+            } finally {
+                store.appendLock.unlock();
+            }
+        }
+        return worked;
     }
 
     /** See {@link Compactor#restNanos}. */

@@ -11,7 +11,7 @@ public interface StoreListener {
     /** Hears nothing. */
     StoreListener NONE = new StoreListener() {};
 
-    /** Something has begun. It ends with {@link #ended}, or with {@link #failed}, or with the store. */
+    /** Something has begun. It ends with {@link #ended}, or with {@link #postponed}, {@link #damaged} or {@link #failed}, or with the store. */
     default void began(StoreEvent event) {}
 
     /** Something has ended. */
@@ -19,6 +19,12 @@ public interface StoreListener {
 
     /** Damage was found in a table, perhaps when the store was opened: each place is told once while it is open. See {@link Db#damages}. */
     default void damaged(StoreDamage damage) {}
+
+    /**
+     * A compaction has found no room on the device. What it wrote was deleted, nothing is lost, and it is tried again later; writes go on until
+     * level 0 has too many tables.
+     */
+    default void postponed(StoreIoException why) {}
 
     /** Writing has failed: the store is read-only from now on. Called at most once. */
     default void failed(Throwable cause) {}

@@ -31,7 +31,7 @@
  * users, who get a {@link dev.catena.engine.StoreClosedException}.
  *
  * <p><b>Failure.</b> Damage is reported with file and offset and never returned as data; a damaged table is left alone
- * ({@code Damages}), one that cannot be opened, too, and the rest goes on. After a failed write nothing is tried again:
+ * ({@code Damages}), one that cannot be opened, too, and the rest goes on. After a failed write nothing is tried again (but a compaction that only lacked room):
  * the store is read-only until it is opened anew, and then has everything that was acknowledged as durable.
  *
  * <p><b>Whole stores.</b> A checkpoint is a second store that shares the tables by hard links; it appears under its name whole or not at

@@ -587,6 +587,32 @@ class QuarantineTest {
         }
     }
 
+    /** Of a key with more newer versions than are stepped over one by one. */
+    @Test
+    void newerVersionsOfItsKeysAreWalkedOver() throws Exception {
+        Path table = make(Place.LAST_LEVEL);
+        TableDamage.MISSING.to(table);
+        try (Db db = Db.open(store(), options())) {
+            for (int version = 1; version < 30; version++) {
+                db.put(key(THIRD), value(THIRD, version));
+                db.put(key(THIRD + 5), value(THIRD + 5, version));
+            }
+            try (DbIterator iterator = db.iterator()) {
+                iterator.seek(key(THIRD - 1));
+                iterator.next();
+                stands(iterator, THIRD, 29);
+                assertDamaged(table, iterator::next);
+                iterator.seek(key(THIRD + 5));
+                stands(iterator, THIRD + 5, 29);
+                assertDamaged(table, iterator::prev);
+                iterator.seekForPrev(key(THIRD));
+                stands(iterator, THIRD, 29);
+                iterator.prev();
+                stands(iterator, THIRD - 1, 0);
+            }
+        }
+    }
+
     @Test
     void bytesThatCannotBeReadAreDamageAndMissingRightsAreNot() {
         Path table = Path.of("/store/000001.table");

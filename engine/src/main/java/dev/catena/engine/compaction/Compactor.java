@@ -3,6 +3,7 @@ package dev.catena.engine.compaction;
 import dev.catena.engine.CorruptionException;
 import dev.catena.engine.Options;
 import dev.catena.engine.StoreEvent;
+import dev.catena.engine.StoreIoException;
 import dev.catena.engine.entry.InternalIterator;
 import dev.catena.engine.entry.MergingIterator;
 import dev.catena.engine.entry.RangeDeletions;
@@ -41,7 +42,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Does compactions: inputs are read past the cache with every chunk verified on the way, merged, and written as new tables; the
  * change becomes durable in one manifest; then the inputs go. Damage found in an input stops it with the inputs kept, and from
- * then on that table is left alone ({@link Picker}).
+ * then on that table is left alone ({@link Picker}). Where the device has no room for what is written, that is deleted, and tried again later.
  *
  * <p><b>Parts.</b> A large compaction is cut at keys into parts ({@link KeyPart}), merged by a thread each; the tables of all of them become current with
  * one manifest. When one fails the others end soon, and what they wrote is deleted.
@@ -54,6 +55,12 @@ public final class Compactor {
 
     /** A part of a compaction is as large as so many tables at least. */
     private static final int PART_TABLES = 2;
+
+    /** Compactions that found no room are tried again after so long, and after twice as long each time that there is none, */
+    private static final long RETRY_NANOS_MIN = TimeUnit.SECONDS.toNanos(1);
+
+    /** but not after more. */
+    private static final long RETRY_NANOS_MAX = TimeUnit.SECONDS.toNanos(60);
 
     /** Bytes of a run that is copied at once, about, and at most an eighth of a table's: a table may end before each. */
     private static final long RUN_BYTES = 8L << 20;
@@ -73,6 +80,11 @@ public final class Compactor {
     // The compaction thread's:
     private long flushedSeen = -1;
     private long restsFrom;
+    private long retryNanos;
+    private long retryAt;
+
+    /** Why compactions wait for room; null when they do not. Written by the compaction thread. */
+    private volatile @Nullable StoreIoException noRoom;
 
     /** Tables that were rewritten to get rid of what nobody sees; once is enough. */
     private final Set<Long> rewritten = new HashSet<>();
@@ -164,14 +176,27 @@ public final class Compactor {
             restsFrom = System.nanoTime() + REST_NANOS;
         }
         boolean asked = runManual();
-        if (run(Picker::urgent, null) || asked) {
-            return true;
+        StoreIoException waited = noRoom;
+        if (waited != null && retryAt - System.nanoTime() > 0) {
+            return asked;
         }
-        return restNanos() == Long.MAX_VALUE && run(Picker::forSpace, null);
+        boolean worked = run(Picker::urgent, null)
+                || asked
+                || (noRoom == waited && restsFrom - System.nanoTime() <= 0 && run(Picker::forSpace, null));
+        if (noRoom == waited) {
+            noRoom = null; // nothing is due that needs any
+        }
+        return worked;
     }
 
-    /** Nanoseconds until the store has been at rest for long enough to give space back; the largest number when it has. */
+    /**
+     * Nanoseconds until there is room to be looked for again, or the store has been at rest for long enough to give space back; the largest number
+     * when it has.
+     */
     public long restNanos() {
+        if (noRoom != null) {
+            return Math.max(1, retryAt - System.nanoTime());
+        }
         long left = restsFrom - System.nanoTime();
         return left > 0 ? left : Long.MAX_VALUE;
     }
@@ -204,6 +229,9 @@ public final class Compactor {
             }
             CorruptionException damage = damageIn(asked);
             asked.future.completeAsync(() -> {
+                if (asked.failure != null) {
+                    throw asked.failure;
+                }
                 if (damage != null) {
                     throw damaged.apply(damage);
                 }
@@ -261,6 +289,7 @@ public final class Compactor {
                 moves.add(tables);
             } else {
                 List<TableMeta> written = merge(compaction, version, asked, copied);
+                noRoom = null;
                 if (compaction.level() == compaction.output()) {
                     written.forEach(table -> rewritten.add(table.number()));
                 }
@@ -272,6 +301,12 @@ public final class Compactor {
             }
             span.end(event(compaction, isMove, tables, bytes, copied.sum(), span.nanos()));
             return true;
+        } catch (NoRoom e) {
+            postpone(e.failure);
+            if (asked != null) {
+                asked.failure = noRoom;
+            }
+            return false;
         } catch (CorruptionException e) {
             if (!isInTable(e, version)) {
                 throw e;
@@ -286,6 +321,33 @@ public final class Compactor {
             version.release();
             versions.deleteObsolete();
         }
+    }
+
+    /** The device had no room for what a merge wrote. It was deleted, and nothing has changed. */
+    private static final class NoRoom extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+        private final ChainIoException failure;
+
+        NoRoom(ChainIoException failure) {
+            super(failure);
+            this.failure = failure;
+        }
+    }
+
+    private void postpone(ChainIoException e) {
+        retryNanos = noRoom == null ? RETRY_NANOS_MIN : Math.min(RETRY_NANOS_MAX, 2 * retryNanos);
+        retryAt = System.nanoTime() + retryNanos;
+        StoreIoException told = new StoreIoException(
+                "no room for a compaction of column family '" + versions.name() + "': " + e.getMessage()
+                        + ". Make room; it is tried again now and then",
+                e);
+        noRoom = told;
+        events.postponed(told, retryNanos);
+    }
+
+    /** Why compactions wait for room on the device; null when they do not. Any thread. */
+    public @Nullable StoreIoException noRoom() {
+        return noRoom;
     }
 
     /** Tells of damage; whether it is in one of the tables, which is marked then. */
@@ -324,40 +386,45 @@ public final class Compactor {
         List<byte[]> endsBelow = (lastLevel ? List.<TableFile>of() : version.level(compaction.output() + 1))
                 .stream().map(table -> table.meta().largest()).toList();
         Subcompactions<KeyPart> work = new Subcompactions<>(parts);
-        List<TableFile> written = work.run(
-                part -> {
-                    Compaction of = read.within(part, versions.order());
-                    Runs runs = new Runs(
-                            versions.order(),
-                            of.tables().stream().map(TableFile::reader).toList(),
-                            ranges,
-                            part.after(),
-                            part.until(),
-                            Math.min(RUN_BYTES, tableBytes / 8),
-                            table -> writer.isLike(table, lastLevel));
-                    Scans scans = new Scans(parts.size() * compaction.openAtOnce(), part, runs, copied);
-                    try (InternalIterator input =
-                            part.of(MergingIterator.of(versions.order(), of.open(scans)), versions.order())) {
-                        return writer.write(
-                                input,
-                                part.of(ranges),
-                                compaction.below(version),
-                                TableEnds.at(tableBytes, versions.order(), endsBelow),
-                                read.bytes() / parts.size(),
-                                lastLevel,
-                                scans,
-                                bytes -> {
-                                    if (work.hasFailed() || (asked != null && asked.future.isDone())) {
-                                        throw new CancellationException("compact was cancelled");
-                                    }
-                                    limiter.compacted(bytes);
-                                });
-                    }
-                },
-                table -> {
-                    table.markObsolete();
-                    table.release();
-                });
+        List<TableFile> written;
+        try {
+            written = work.run(
+                    part -> {
+                        Compaction of = read.within(part, versions.order());
+                        Runs runs = new Runs(
+                                versions.order(),
+                                of.tables().stream().map(TableFile::reader).toList(),
+                                ranges,
+                                part.after(),
+                                part.until(),
+                                Math.min(RUN_BYTES, tableBytes / 8),
+                                table -> writer.isLike(table, lastLevel));
+                        Scans scans = new Scans(parts.size() * compaction.openAtOnce(), part, runs, copied);
+                        try (InternalIterator input =
+                                part.of(MergingIterator.of(versions.order(), of.open(scans)), versions.order())) {
+                            return writer.write(
+                                    input,
+                                    part.of(ranges),
+                                    compaction.below(version),
+                                    TableEnds.at(tableBytes, versions.order(), endsBelow),
+                                    read.bytes() / parts.size(),
+                                    lastLevel,
+                                    scans,
+                                    bytes -> {
+                                        if (work.hasFailed() || (asked != null && asked.future.isDone())) {
+                                            throw new CancellationException("compact was cancelled");
+                                        }
+                                        limiter.compacted(bytes);
+                                    });
+                        }
+                    },
+                    table -> {
+                        table.markObsolete();
+                        table.release();
+                    });
+        } catch (ChainIoException e) {
+            throw e.isOfRoom() ? new NoRoom(e) : e;
+        }
         readBytes.add(read.bytes());
         try {
             apply(compaction, written);

@@ -23,6 +23,10 @@ final class ManualCompaction {
     /** The newest operation in tables when it was asked for. */
     final long sequence;
 
+    /** What ended it; null for nothing. */
+    @Nullable
+    RuntimeException failure;
+
     /** The level to do next. */
     int level;
 

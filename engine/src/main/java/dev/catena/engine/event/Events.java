@@ -2,6 +2,7 @@ package dev.catena.engine.event;
 
 import dev.catena.engine.StoreDamage;
 import dev.catena.engine.StoreEvent;
+import dev.catena.engine.StoreIoException;
 import dev.catena.engine.StoreListener;
 import java.time.Instant;
 import java.util.Locale;
@@ -114,6 +115,13 @@ public final class Events implements AutoCloseable {
         recorded.found = damage.toString();
         recorded.commit();
         tell("damage: " + damage, () -> listener.damaged(damage));
+    }
+
+    /** Says that compactions wait for room. */
+    public void postponed(StoreIoException why, long nanos) {
+        tell(
+                "compactions wait for room, " + nanos / 1_000_000_000 + " s: " + why.getMessage(),
+                () -> listener.postponed(why));
     }
 
     /** Notes something in the text alone. */

@@ -12,6 +12,8 @@ public class ChainIoException extends RuntimeException {
     /** EIO, ENODATA, EBADMSG, EILSEQ, EUCLEAN and EREMOTEIO: what devices and file systems say of bytes that are lost. */
     private static final Set<Integer> LOST = Set.of(Errno.EIO, Errno.ENODATA, Errno.EBADMSG, 84, 117, 121);
 
+    private static final int EDQUOT = 122;
+
     private final int errno;
     private final transient @Nullable Path path;
     private final long offset;
@@ -49,6 +51,11 @@ public class ChainIoException extends RuntimeException {
     /** Where in the file, in bytes; -1 if that is not known. */
     public long offset() {
         return offset;
+    }
+
+    /** Whether there was no room: on the device, or of what the user may take. */
+    public boolean isOfRoom() {
+        return errno == Errno.ENOSPC || errno == EDQUOT;
     }
 
     /** Whether it says of something that was to be read that it is lost, and not that something is lacking: rights, memory, room. */
