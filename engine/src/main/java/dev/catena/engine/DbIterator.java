@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Walks the keys of a column family in their order, up and down, as they were when the iterator was made or its snapshot was. It pins
- * memory and files: close it soon. Used by one thread at a time; {@link #close} may come from any thread, as may the store's.
+ * memory and files: close it soon. Used by one thread at a time; {@link #close} may come from any thread, as may the store's. Who is found to use it
+ * while another thread does gets an {@link IllegalStateException}; two that begin at the same moment are not found, and what they see means nothing.
  *
  * <p>A new iterator stands nowhere: seek first. A move past the first or last key leads nowhere, and from there only a seek leads on.
  * {@link IteratorOptions} may bound it: keys outside are then as if they were not there.
@@ -616,15 +617,23 @@ public final class DbIterator implements AutoCloseable {
     }
 
     private void begin() {
-        RUNNING.setRelease(this, true);
         long thread = Thread.currentThread().threadId();
         if (user != thread) {
-            USER.setVolatile(this, thread);
+            takeOver(thread);
         }
+        RUNNING.setRelease(this, true);
         if ((boolean) CLOSED.getAcquire(this)) {
             RUNNING.setRelease(this, false);
             throw owner.closedIterator();
         }
+    }
+
+    /** Makes a thread the user. One that finds another in the middle of an operation has not waited for it. */
+    private void takeOver(long thread) {
+        if ((boolean) RUNNING.getVolatile(this)) {
+            throw new IllegalStateException("the iterator is used by two threads at once: it is for one at a time");
+        }
+        USER.setVolatile(this, thread);
     }
 
     private void end() {
