@@ -10,11 +10,13 @@ import java.lang.foreign.ValueLayout;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A lane of the resident placement: chains run on a {@link ResidentRing}, steered in the kernel from first to last. Who waits for a chain sleeps on a
- * word of the chain, a futex; the program has the kernel wake it when the chain has ended or the step that is waited for is done. To wait is: read the word,
- * look at what is waited for, sleep while the word has the value read. Why nobody sleeps too long: see the invariants in {@code chain.bpf.h}.
+ * A lane of the resident placement: chains run on a {@link ResidentRing}, steered in the kernel from first to last. Who
+ * waits for a chain sleeps on a word of the chain, a futex; the program has the kernel wake it when the chain has ended or
+ * the step that is waited for is done. To wait is: read the word, look at what is waited for, sleep while the word has the
+ * value read. Why nobody sleeps too long: see the invariants in {@code chain.bpf.h}.
  *
- * <p>Should Java take the ring over, it wakes who waits. A wake-up that found no place is made up for when the waiting has taken too long.
+ * <p>Should Java take the ring over, it wakes who waits. A wake-up that found no place is made up for when the waiting has
+ * taken too long.
  */
 final class ResidentDriver implements Driver {
     private static final long PATIENCE_SECONDS = 10;
@@ -96,11 +98,13 @@ final class ResidentDriver implements Driver {
         if (result < 0 && result != -Errno.ETIMEDOUT && result != -Errno.EINTR && result != -Errno.EAGAIN) {
             throw new RingException("futex", -result);
         }
-        return result == -Errno.ETIMEDOUT;
+        boolean late = result == -Errno.ETIMEDOUT;
+        count(late && resident.isTakenOver());
+        return late;
     }
 
-    private void count(boolean late) {
-        if (late) {
+    private void count(boolean lost) {
+        if (lost) {
             resident.watchdog.lostWakes.incrementAndGet();
         }
     }
