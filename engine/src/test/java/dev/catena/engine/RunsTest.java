@@ -25,6 +25,8 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -384,6 +386,127 @@ class RunsTest {
                 assertEquals(tables, tables(store), "tables");
                 assertEquals(1, db.verify(VerifyListener.NONE).damages().size());
             }
+        }
+    }
+
+    /** What is copied counts as what is written does. */
+    @Test
+    void copyingIsHeldBack() {
+        long rate = 1 << 20;
+        try (Db db = Db.open(directory, options())) {
+            interleave(db, 8);
+        }
+        try (Db db = Db.open(directory, options().withBackgroundBytesPerSecond(rate))) {
+            long began = System.nanoTime();
+            assertTrue(copied(db) > 0.8);
+            double seconds = (System.nanoTime() - began) / 1e9;
+            double least = 0.9 * db.stats().compaction().writtenBytes() / rate - 0.1; // a tenth of a second's at once
+            assertTrue(seconds > least, seconds + " s, at least " + least);
+        }
+    }
+
+    /** At any time, and where it is held back in the midst of a table. What was copied so far is deleted. */
+    @Test
+    void copyingCanBeCancelled() throws IOException {
+        Random random = new Random(11);
+        try (Db db = Db.open(directory, options())) {
+            interleave(db, 8);
+            for (int i = 0; i < 20; i++) {
+                CompletableFuture<?> compaction = db.compact(null, null);
+                LockSupport.parkNanos(random.nextInt(10_000_000));
+                if (!compaction.cancel(true)) {
+                    put(db, GROUP, i); // it was done: something to do for the next one
+                }
+            }
+            db.flush();
+        }
+        assertCancelled(1 << 16, 1); // a mebibyte copied, it is held back for 16 seconds
+        assertCancelled(1 << 20, 2); // in the second table
+        try (Db db = Db.open(directory, options())) {
+            assertTrue(copied(db) > 0.5);
+            check(db);
+            int known =
+                    db.stats().levels().stream().mapToInt(Stats.Level::tables).sum();
+            assertEquals(known, tables(directory).size());
+        }
+    }
+
+    /** Cancels a compaction that writes as many tables and waits for the limiter. */
+    private void assertCancelled(long bytesPerSecond, int written) throws IOException {
+        try (Db db = Db.open(directory, options().withBackgroundBytesPerSecond(bytesPerSecond))) {
+            put(db, 0, 7);
+            put(db, 8 * GROUP - 1, 7);
+            db.flush();
+            List<Path> before = tables(directory);
+            CompletableFuture<?> compaction = db.compact(null, null);
+            while (tables(directory).size() < before.size() + written) {
+                LockSupport.parkNanos(1_000_000);
+            }
+            awaitHeldBack();
+            assertTrue(compaction.cancel(true));
+            long cancelled = System.nanoTime();
+            while (!tables(directory).equals(before)) {
+                assertTrue(System.nanoTime() - cancelled < 8_000_000_000L, "it went on, or left a table");
+                LockSupport.parkNanos(1_000_000);
+            }
+            assertEquals(List.of(), db.verify(VerifyListener.NONE).damages());
+        }
+    }
+
+    /** Until the compaction thread waits for the limiter, some of a table being copied. */
+    private static void awaitHeldBack() {
+        while (Thread.getAllStackTraces().entrySet().stream()
+                .noneMatch(each -> each.getKey().getName().equals("catena-compact")
+                        && Arrays.stream(each.getValue())
+                                .anyMatch(frame -> frame.getClassName().endsWith("RateLimiter")))) {
+            LockSupport.parkNanos(1_000_000);
+        }
+    }
+
+    /** Compacts slowly. */
+    static final class Victim {
+        private Victim() {}
+
+        public static void main(String[] arguments) {
+            TableBuilder.setPartitionFrames(16);
+            Runs.setBytesMin(1);
+            Db db = Db.open(Path.of(arguments[0]), options().withBackgroundBytesPerSecond(1 << 20));
+            db.compact();
+        }
+    }
+
+    @Test
+    void copyingCanBeKilled() throws Exception {
+        long seed = System.nanoTime();
+        System.out.println("RunsTest seed " + seed);
+        Random random = new Random(seed);
+        try (Db db = Db.open(directory, options())) {
+            interleave(db, 8);
+        }
+        List<Path> before = tables(directory);
+        for (int kill = 0; kill < 3; kill++) {
+            Process victim = ChildJvm.start(List.of(), List.of("-Xmx128m"), Victim.class, directory.toString());
+            try {
+                while (tables(directory).equals(before)) {
+                    assertTrue(victim.isAlive());
+                    LockSupport.parkNanos(1_000_000);
+                }
+                LockSupport.parkNanos(random.nextInt(1_000_000_000));
+                assertTrue(victim.isAlive(), "it was done before it was killed");
+            } finally {
+                victim.destroyForcibly();
+                victim.waitFor();
+            }
+            assertTrue(tables(directory).containsAll(before), "seed " + seed);
+            try (Db db = Db.openReadOnly(directory, options())) {
+                check(db);
+            }
+        }
+        try (Db db = Db.open(directory, options())) {
+            assertEquals(before, tables(directory), "what was copied is not deleted");
+            check(db);
+            assertTrue(copied(db) > 0.8);
+            check(db);
         }
     }
 

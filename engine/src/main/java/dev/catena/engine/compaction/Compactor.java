@@ -34,6 +34,7 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -386,6 +387,7 @@ public final class Compactor {
         List<byte[]> endsBelow = (lastLevel ? List.<TableFile>of() : version.level(compaction.output() + 1))
                 .stream().map(table -> table.meta().largest()).toList();
         Subcompactions<KeyPart> work = new Subcompactions<>(parts);
+        BooleanSupplier over = () -> work.hasFailed() || (asked != null && asked.future.isDone());
         List<TableFile> written;
         try {
             written = work.run(
@@ -411,10 +413,10 @@ public final class Compactor {
                                     lastLevel,
                                     scans,
                                     bytes -> {
-                                        if (work.hasFailed() || (asked != null && asked.future.isDone())) {
+                                        limiter.compacted(bytes, over);
+                                        if (over.getAsBoolean()) {
                                             throw new CancellationException("compact was cancelled");
                                         }
-                                        limiter.compacted(bytes);
                                     });
                         }
                     },

@@ -31,22 +31,22 @@ public final class RateLimiter {
 
     /** Notes bytes that a flush has written, and waits until it may write more. */
     public void flushed(long bytes) {
-        await(bytes, true);
+        await(bytes, true, stopping);
     }
 
-    /** Notes bytes that a compaction has written, and waits until it may write more. */
-    public void compacted(long bytes) {
-        await(bytes, false);
+    /** Notes bytes that a compaction has written, and waits until it may write more, or is over. */
+    public void compacted(long bytes, BooleanSupplier over) {
+        await(bytes, false, () -> stopping.getAsBoolean() || over.getAsBoolean());
     }
 
-    private void await(long bytes, boolean flush) {
+    private void await(long bytes, boolean flush, BooleanSupplier over) {
         if (bytesPerSecond == 0) {
             return;
         }
         long until = note((long) (bytes * 1e9 / bytesPerSecond), flush);
         boolean interrupted = false;
         for (long left = until - System.nanoTime();
-                left > 0 && !stopping.getAsBoolean();
+                left > 0 && !over.getAsBoolean();
                 left = until - System.nanoTime()) {
             interrupted |= Thread.interrupted(); // parking would return at once
             LockSupport.parkNanos(this, Math.min(left, SLEEP_NANOS));

@@ -157,6 +157,7 @@ public final class TableWriter {
                     byte[] after = afterLastKey(output.builder, entries);
                     output.builder.setRangeDeletions(left.before(after));
                     left = left.from(after);
+                    progress.written(output.builder.estimatedBytes() - told);
                     expected -= output.builder.estimatedBytes();
                     finished.add(output.finish());
                     output = null;
@@ -189,6 +190,7 @@ public final class TableWriter {
             }
             if (output != null) {
                 output.builder.setRangeDeletions(left);
+                progress.written(output.builder.estimatedBytes() - told);
                 finished.add(output.finish());
                 output = null;
             }
