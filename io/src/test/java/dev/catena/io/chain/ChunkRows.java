@@ -1,5 +1,6 @@
 package dev.catena.io.chain;
 
+import dev.catena.io.internal.Errno;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -250,6 +251,13 @@ final class ChunkRows {
             Path path = small.path().resolve("target");
             try (ChainFile file = on.open(path, ChainFile.Mode.CREATE)) {
                 Check.equal(write(on, file, Fixture.random(300_000, 50)).fileBytes(), Files.size(path), "bytes");
+            }
+            try (ChainFile file = on.open(path, ChainFile.Mode.CREATE)) {
+                ChunkSummary summary = write(on, file, Fixture.random(8 << 20, 50));
+                throw new AssertionError("written without room: " + summary);
+            } catch (ChainIoException e) {
+                Check.equal(Errno.ENOSPC, e.errno(), e.getMessage());
+                Check.that(e.getMessage().startsWith("write of " + path + " at offset "), e.getMessage());
             }
         }
     }
