@@ -49,11 +49,8 @@ public final class ChunkReader implements AutoCloseable {
         long tailBytes = ChunkTail.tailBytes((bodyBytes + ChunkWriter.CHUNK - 1) / ChunkWriter.CHUNK);
         long size = file.size();
         if (size != bodyBytes + tailBytes) {
-            throw new ChunkMismatchException(
-                    file.path(),
-                    Math.max(0, size - ChunkWriter.FOOTER) + ChunkTail.BODY_BYTES_AT,
-                    Math.max(0, size - tailBytes),
-                    bodyBytes);
+            long whole = bodyBytes + tailBytes;
+            throw new ChunkMismatchException(file.path(), Math.min(size, whole), "length of the file", whole, size);
         }
         this.file = file;
         this.bodyBytes = bodyBytes;
@@ -152,8 +149,9 @@ public final class ChunkReader implements AutoCloseable {
 
     private ChunkTail checkTail() {
         ChunkTail read = ChunkTail.of(file.path(), bodyBytes + tail.byteSize(), tail.segment(), null);
-        if (read.bodyBytes() != bodyBytes || read.fileChecksum() != fileChecksum) {
-            throw new ChunkMismatchException(file.path(), bodyBytes, fileChecksum, read.fileChecksum());
+        if (read.fileChecksum() != fileChecksum) {
+            throw new ChunkMismatchException(
+                    file.path(), bodyBytes, "file checksum", fileChecksum, read.fileChecksum());
         }
         return read;
     }

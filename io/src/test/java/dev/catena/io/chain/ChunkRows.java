@@ -200,6 +200,12 @@ final class ChunkRows {
             access.seek(body);
             access.write(tail);
         }
+        long other = summary.fileChecksum() + 1;
+        isRefused(
+                on,
+                path,
+                new ChunkSummary(body, summary.fileBytes(), other, summary.chunks()),
+                "it is another file's tail");
     }
 
     private static void isRefused(Fixture on, Path path, ChunkSummary summary, String why) {
