@@ -167,7 +167,7 @@ public final class Runs {
 
     /**
      * Looks that may read two blocks each. When some in a row have found a key, keys of tables lie all over each other's, and the next ones
-     * would likely find one too: as many are left out after a look as were due before it in the row.
+     * would likely find one too: three times as many are left out after a look as were due before it in the row.
      */
     private static final class Looks {
         private int passed;
@@ -183,8 +183,8 @@ public final class Runs {
         }
 
         void found(boolean isKey) {
-            left = isKey ? passed : 0;
-            passed = isKey ? 2 * passed + 1 : 0;
+            left = isKey ? 3 * passed : 0;
+            passed = isKey ? passed + 1 + left : 0;
         }
     }
 
