@@ -19,6 +19,7 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -104,20 +105,28 @@ class CompactionTest {
         }
     }
 
-    /** So a table goes down with those that share keys with it, and its neighbour not with the same once more. */
+    /** So a table goes down with those that share keys with it, and its neighbour not with the same once more; {@code compact} takes several at a time. */
     @Test
     void tablesEndWhereThoseBelowEnd() {
         Random random = random();
-        Options options = small().withCompression(Compression.NONE).withMaxSubcompactions(1);
+        LongAdder asked = new LongAdder();
+        Options options = small().withCompression(Compression.NONE)
+                .withMaxSubcompactions(1)
+                .withListener(new StoreListener() {
+                    @Override
+                    public void ended(StoreEvent event) {
+                        asked.add(event.reason().equals("compact asked for") ? 1 : 0);
+                    }
+                });
         try (Db db = Db.open(directory, options)) {
             fill(db, random, 100_000);
             db.compact();
-            overwrite(db, random, 8);
+            overwrite(db, random, 12);
             awaitNothingUrgent(db);
             Version version = db.family.versions.retainCurrent();
             try {
                 List<TableFile> tables = version.level(5);
-                assertTrue(tables.size() > 2, tables.size() + " tables");
+                assertTrue(tables.size() > 3, tables.size() + " tables");
                 for (int i = 1; i < tables.size(); i++) {
                     byte[] end = tables.get(i - 1).meta().largest();
                     byte[] begin = tables.get(i).meta().smallest();
@@ -130,6 +139,35 @@ class CompactionTest {
                 }
             } finally {
                 version.release();
+            }
+            asked.reset();
+            db.compact();
+            assertEquals(List.of(), db.verify(VerifyListener.NONE).damages());
+            assertEquals(100_000, count(db));
+        }
+        assertTrue(asked.sum() <= 3, asked + " compactions, each of 25 tables at most, of some 50");
+    }
+
+    /** Tables between those that have to be compacted stay as they are, and no other comes to lie over them. */
+    @Test
+    void compactPassesOverWhatItNeedNotTouch() {
+        Options options = small().withCompression(Compression.NONE).withMaxSubcompactions(1);
+        byte[] changed = new byte[100];
+        try (Db db = Db.open(directory, options)) {
+            fill(db, random(), 100_000);
+            db.compact();
+            List<Integer> ends = List.of(0, 99_000);
+            for (int end : ends) {
+                for (int i = end; i < end + 1000; i++) {
+                    db.put(key(i), changed);
+                }
+                db.flush();
+            }
+            db.compact();
+            assertEquals(0, db.stats().levels().getFirst().tables());
+            assertEquals(100_000, count(db));
+            for (int i = 0; i < 100_000; i++) {
+                assertEquals(i < 1000 || i >= 99_000, Arrays.equals(changed, db.get(key(i))), "key " + i);
             }
         }
     }

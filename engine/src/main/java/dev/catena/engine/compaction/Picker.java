@@ -44,6 +44,9 @@ final class Picker {
     /** A table of the last level is rewritten when it has more than one entry in so many that nobody sees. */
     private static final int GARBAGE = 10;
 
+    /** What {@code compact} merges at a time has so many tables' bytes at most, if it need not have more. */
+    private static final int TOGETHER = 25;
+
     /** How many tables of level 0 beyond its trigger weigh as much as one of those before. */
     private static final double PATIENCE = 8;
 
@@ -304,8 +307,9 @@ final class Picker {
     }
 
     /**
-     * Of tables into the last level: of those that share keys with a table above it that is as old as the given operation, or of one that has garbage.
-     * What shares no keys with these is left for another time. Null when there is nothing of that kind, or damaged tables are in the way.
+     * Of tables into the last level: of those that share keys with a table above it that is as old as the given operation, or of one that has garbage;
+     * and of those behind them of which the same holds, up to {@link #TOGETHER} tables' worth: fewer compactions take fewer system calls. What shares no
+     * keys with these is left for another time. Null when there is nothing of that kind, or damaged tables are in the way.
      *
      * @param sequence tables that only have newer operations need not go down
      */
@@ -313,31 +317,49 @@ final class Picker {
     Compaction everything(long sequence) {
         List<TableFile> byKey = new ArrayList<>(version.tables());
         byKey.sort(Comparator.comparing(table -> table.meta().smallest(), version.order()::compare));
-        Set<TableFile> together = new HashSet<>();
-        byte[] largest = new byte[0];
-        for (TableFile table : byKey) {
-            if (!together.isEmpty() && version.order().compare(table.meta().smallest(), largest) > 0) {
-                Compaction compaction = together(together, sequence);
-                if (compaction != null) {
+        List<TableFile> gathered = new ArrayList<>();
+        Compaction compaction = null;
+        for (int from = 0, to; from < byKey.size(); from = to) {
+            to = sharersEnd(byKey, from);
+            List<TableFile> sharers = byKey.subList(from, to);
+            boolean isDue = together(sharers, sequence) != null;
+            if (isDue && (gathered.isEmpty() || to - from > 1)) {
+                gathered.addAll(sharers);
+                Compaction more = together(gathered, sequence);
+                if (compaction != null && (more == null || more.bytes() > TOGETHER * options.tableBytes())) {
                     return compaction;
                 }
-                together.clear();
+                compaction = more;
             }
-            if (together.isEmpty() || version.order().compare(table.meta().largest(), largest) > 0) {
-                largest = table.meta().largest();
+            // What is written may have keys on both sides of those that are left out. One alone may be moved as it is.
+            if (compaction != null && (!isDue || gathered.size() == 1 || to - from == 1)) {
+                return compaction;
             }
-            together.add(table);
         }
-        return together(together, sequence);
+        return compaction;
     }
 
-    private @Nullable Compaction together(Set<TableFile> tables, long sequence) {
+    /** Where those end, of tables in the order of their first keys, that share keys with each other, from one on. */
+    private int sharersEnd(List<TableFile> byKey, int from) {
+        byte[] largest = byKey.get(from).meta().largest();
+        int end = from + 1;
+        while (end < byKey.size()
+                && version.order().compare(byKey.get(end).meta().smallest(), largest) <= 0) {
+            byte[] next = byKey.get(end++).meta().largest();
+            largest = version.order().compare(next, largest) > 0 ? next : largest;
+        }
+        return end;
+    }
+
+    /** Of tables into the last level; null unless it is due, and nothing is in the way. */
+    private @Nullable Compaction together(List<TableFile> tables, long sequence) {
+        Set<TableFile> wanted = new HashSet<>(tables);
         List<List<TableFile>> inputs = new ArrayList<>();
         boolean needed = false;
         int from = -1;
         for (int level = 0; level <= last; level++) {
             List<TableFile> chosen =
-                    version.level(level).stream().filter(tables::contains).toList();
+                    version.level(level).stream().filter(wanted::contains).toList();
             inputs.add(chosen);
             for (TableFile table : chosen) {
                 needed |= level < last ? table.meta().smallestSequence() <= sequence : isDroppable(table);
