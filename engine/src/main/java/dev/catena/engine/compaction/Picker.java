@@ -44,7 +44,7 @@ final class Picker {
     /** A table of the last level is rewritten when it has more than one entry in so many that nobody sees. */
     private static final int GARBAGE = 10;
 
-    /** What {@code compact} merges at a time has so many tables' bytes at most, if it need not have more. */
+    /** What {@code compact} merges at a time has so many tables' bytes, about, where there are neighbours that share no keys. */
     private static final int TOGETHER = 25;
 
     /** How many tables of level 0 beyond its trigger weigh as much as one of those before. */
@@ -308,7 +308,7 @@ final class Picker {
 
     /**
      * Of tables into the last level: of those that share keys with a table above it that is as old as the given operation, or of one that has garbage;
-     * and of those behind them of which the same holds, up to {@link #TOGETHER} tables' worth: fewer compactions take fewer system calls. What shares no
+     * and of those behind them of which the same holds, until it is {@link #TOGETHER} tables' worth: fewer compactions take fewer system calls. What shares no
      * keys with these is left for another time. Null when there is nothing of that kind, or damaged tables are in the way.
      *
      * @param sequence tables that only have newer operations need not go down
@@ -326,13 +326,14 @@ final class Picker {
             if (isDue && (gathered.isEmpty() || to - from > 1)) {
                 gathered.addAll(sharers);
                 Compaction more = together(gathered, sequence);
-                if (compaction != null && (more == null || more.bytes() > TOGETHER * options.tableBytes())) {
+                if (more == null) {
                     return compaction;
                 }
                 compaction = more;
             }
             // What is written may have keys on both sides of those that are left out. One alone may be moved as it is.
-            if (compaction != null && (!isDue || gathered.size() == 1 || to - from == 1)) {
+            if (compaction != null
+                    && (!isDue || to - from == 1 || compaction.bytes() >= TOGETHER * options.tableBytes())) {
                 return compaction;
             }
         }
