@@ -74,7 +74,7 @@ class CompactionTest {
             long atRest = bytesInTables(db);
             db.compact();
             long live = bytesInTables(db);
-            assertTrue(atRest <= 1.11 * live, atRest + " bytes at rest, of which live " + live + ": " + stats.levels());
+            assertTrue(atRest <= 1.09 * live, atRest + " bytes at rest, of which live " + live + ": " + stats.levels());
             assertEquals(50_000, count(db));
             assertEquals(List.of(), db.verify(VerifyListener.NONE).damages());
         }

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * nothing.
  *
  * <p><b>For space.</b> When nothing else is to be done, levels are compacted, from the last but one up, until what is above the last level is at
- * most a tenth of it: overwritten values so take no more than that. Then deletions of ranges go down, until they have met all that they
+ * most a twelfth of it: overwritten values so take no more than that. Then deletions of ranges go down, until they have met all that they
  * delete.
  *
  * <p><b>Damaged tables</b> stay where they are, and so do those that could only be compacted together with them; but those go whose keys deletions of
@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Picker {
     /** The last level's bytes for each byte above it that a store at rest may have. */
-    private static final int REST = 10;
+    private static final int REST = 12;
 
     /** A table of the last level is rewritten when it has more than one entry in so many that nobody sees. */
     private static final int GARBAGE = 10;
@@ -170,7 +170,7 @@ final class Picker {
     Compaction forSpace() {
         double above = IntStream.range(0, last).mapToDouble(this::weight).sum();
         String reason = "the store rests, and has " + (long) above
-                + " bytes above the last level, deletions counted, more than a tenth of the " + version.bytes(last)
+                + " bytes above the last level, deletions counted, more than a twelfth of the " + version.bytes(last)
                 + " there";
         for (int level = last - 1; level >= 0 && above * REST > version.bytes(last); level--) {
             Compaction compaction = version.level(level).isEmpty() ? null : down(level, null, reason);
