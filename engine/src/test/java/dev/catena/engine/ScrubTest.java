@@ -3,7 +3,6 @@ package dev.catena.engine;
 import static org.junit.jupiter.api.Assertions.*;
 
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -68,22 +67,13 @@ class ScrubTest {
         }
     }
 
-    private static void flip(Path file, long at) throws IOException {
-        try (RandomAccessFile bytes = new RandomAccessFile(file.toFile(), "rw")) {
-            bytes.seek(at);
-            int before = bytes.read();
-            bytes.seek(at);
-            bytes.write(before ^ 0x10);
-        }
-    }
-
     @Test
     void scrubbingFindsAndTellsWhatReadingHasNotMet() throws Exception {
         Options scrubbing = options().withScrubBytesPerSecond(1L << 30).withScrubInterval(Duration.ofMillis(50));
         try (Db db = Db.open(directory.resolve("db"), scrubbing)) {
             fill(db);
             Path damaged = tables().getFirst();
-            flip(damaged, 100_000);
+            TableDamage.flip(damaged, 100_000);
             StoreDamage damage = heard.poll(30, TimeUnit.SECONDS);
             assertNotNull(damage, "damage was not found in time");
             assertEquals(damaged, damage.file());
@@ -103,7 +93,7 @@ class ScrubTest {
         try (Db db = Db.open(directory.resolve("db"), options())) {
             fill(db);
             Path damaged = tables().getFirst();
-            flip(damaged, 100_000);
+            TableDamage.flip(damaged, 100_000);
             int bad = 0;
             for (int i = 0; i < 2 * KEYS; i++) {
                 try {
@@ -128,7 +118,7 @@ class ScrubTest {
     void aCompactionThatMeetsDamageLeavesTheStoreWritable() throws Exception {
         try (Db db = Db.open(directory.resolve("db"), options())) {
             fill(db);
-            flip(tables().getFirst(), 100_000);
+            TableDamage.flip(tables().getFirst(), 100_000);
             db.put(key(0), value(0)); // so that the table is needed
             assertThrows(CorruptionException.class, db::compact);
             assertEquals(1, db.damages().size());
@@ -149,7 +139,7 @@ class ScrubTest {
                 db.flush();
             }
             Path damaged = tables().get(1);
-            flip(damaged, 5_000);
+            TableDamage.flip(damaged, 5_000);
             assertThrows(CorruptionException.class, db::compact);
             assertTrue(Files.exists(damaged), "what can still be read of it is kept");
             writesGoOn(db);
@@ -167,7 +157,7 @@ class ScrubTest {
             }
             db.compact();
             Path damaged = tables().getFirst();
-            flip(damaged, 5_000);
+            TableDamage.flip(damaged, 5_000);
             db.put(key(0), value(0));
             assertThrows(CorruptionException.class, db::compact);
             writesGoOn(db);
@@ -212,7 +202,7 @@ class ScrubTest {
         try (Db db = Db.open(directory.resolve("db"), options())) {
             fill(db);
             Path damaged = tables().getFirst();
-            flip(damaged, 100_000);
+            TableDamage.flip(damaged, 100_000);
             for (int i = 0; i < 2 * KEYS; i += KEYS / 10) {
                 db.put(key(i), value(7), Durability.BUFFERED);
             }

@@ -91,7 +91,8 @@ enum TableDamage {
         }
     }
 
-    private static void flip(Path table, long at) throws IOException {
+    /** Changes a bit of a file's byte. */
+    static void flip(Path table, long at) throws IOException {
         try (RandomAccessFile file = new RandomAccessFile(table.toFile(), "rw")) {
             file.seek(at);
             int before = file.read();
